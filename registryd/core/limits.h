@@ -1,0 +1,41 @@
+// Every limit of the registry's data, in one place. Each has a test at its edge. Sizes are bytes of
+// UTF-8.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace registryd::core::limits {
+
+inline constexpr size_t kNameSize =
+    63;  // namespace, service, endpoint name, label key, zone, region
+inline constexpr size_t kLabelPrefixSize =
+    253;  // of a label key: "example.com" in "example.com/team"
+inline constexpr size_t kInstanceIdSize = 128;
+inline constexpr size_t kHostSize = 253;
+inline constexpr size_t kProtocolSize = 32;
+inline constexpr size_t kVersionSize = 128;
+inline constexpr size_t kLabelValueSize = 256;
+inline constexpr size_t kMessageSize = 256;  // of a health report
+inline constexpr size_t kOwnerSize = 128;    // of a lease
+inline constexpr size_t kActorSize = 256;
+inline constexpr size_t kEndpoints = 16;
+inline constexpr size_t kLabels = 64;
+inline constexpr uint32_t kWeight = 65'535;
+inline constexpr size_t kInstancesPerCall = 1'000;
+
+inline constexpr size_t kSelectorSize = 1'024;
+inline constexpr size_t kSelectorRequirements = 32;
+inline constexpr size_t kSelectorValues = 64;  // of one requirement, as they are written
+inline constexpr size_t kVersionRangeSize = 256;
+inline constexpr size_t kVersionRangeComparators = 16;  // as they are written
+inline constexpr size_t kVersionDigits = 18;            // of one number of a version
+
+inline constexpr int64_t kTtlMinMs = 2'000;
+inline constexpr int64_t kTtlMaxMs = 3'600'000;
+inline constexpr int64_t kTtlDefaultMs = 6'000;
+
+// Request ids that are remembered, so that a delayed retry is not applied twice.
+inline constexpr uint64_t kRequestWindow = 65'536;
+
+}  // namespace registryd::core::limits

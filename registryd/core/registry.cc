@@ -1,0 +1,153 @@
+#include "registryd/core/registry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "registryd/base/text.h"
+#include "registryd/core/command_run.h"
+#include "registryd/core/limits.h"
+
+namespace registryd::core {
+
+std::string_view ToString(Cause cause) {
+  switch (cause) {
+    case Cause::kRegister:
+      return "register";
+    case Cause::kDeregister:
+      return "deregister";
+    case Cause::kUpdate:
+      return "update";
+    case Cause::kReport:
+      return "report";
+    case Cause::kLeaseRevoked:
+      return "lease revoked";
+    case Cause::kLeaseExpired:
+      return "lease expired";
+    case Cause::kRemoveAfter:
+      return "critical for long";
+  }
+  return "unknown";
+}
+
+Outcome Registry::Apply(const Context& context, const Command& command) {
+  Outcome outcome;
+  counters_.time_ms = std::max(counters_.time_ms, context.time_ms);
+  CommandRun run(*this, context, outcome);
+  const bool named = context.request.client_id != 0;
+  if (named && requests_.contains(context.request)) {
+    run.AnswerAgain(command);
+  } else {
+    run.Apply(command);
+    if (!outcome.instances.empty()) ++counters_.revision;
+    // A refused one is not remembered, so that it may be tried again.
+    if (named && outcome.reply.status.ok()) outcome.request = Remember(context.request);
+  }
+  outcome.reply.revision = counters_.revision;
+  return outcome;
+}
+
+RequestSlot Registry::Remember(const RequestId& request) {
+  const uint64_t slot = counters_.requests_seen % limits::kRequestWindow;
+  ++counters_.requests_seen;
+  if (slot < request_ring_.size()) {
+    requests_.erase(request_ring_[slot]);
+    request_ring_[slot] = request;
+  } else {
+    request_ring_.push_back(request);
+  }
+  requests_.insert(request);
+  return {slot, request, counters_.revision};
+}
+
+void Registry::LoadInstance(InstancePtr instance) {
+  const auto [at, inserted] = instances_.insert(std::move(instance));
+  if (!inserted) FailLoad(Text("instance ", (*at)->name().text(), " is there twice"));
+}
+
+void Registry::LoadLease(Lease lease) {
+  const LeaseId id = lease.id;
+  auto held = std::make_unique<HeldLease>();
+  held->lease = std::move(lease);
+  if (!id) FailLoad("a lease has the id 0");
+  if (!leases_.emplace(id, std::move(held)).second) FailLoad(Text("lease ", id, " is there twice"));
+}
+
+void Registry::LoadRequest(const RequestSlot& slot) {
+  if (slot.slot >= limits::kRequestWindow) {
+    return FailLoad(Text("request slot ", slot.slot, " is outside of the window"));
+  }
+  if (slot.request.client_id == 0) {
+    return FailLoad(Text("request slot ", slot.slot, " holds no request id"));
+  }
+  if (slot.slot >= request_ring_.size()) request_ring_.resize(slot.slot + 1);
+  request_ring_[slot.slot] = slot.request;
+  if (!requests_.insert(slot.request).second) {
+    FailLoad(Text("request slot ", slot.slot, " repeats another slot"));
+  }
+}
+
+void Registry::FailLoad(std::string why) {
+  if (load_error_.ok()) load_error_ = absl::DataLossError(std::move(why));
+}
+
+absl::Status Registry::FinishLoad(const Counters& counters) {
+  counters_ = counters;
+  uint64_t digest = 0;
+  for (const InstancePtr& instance : instances_) {
+    CheckLoadedInstance(*instance);
+    digest += InstanceDigest(*instance);
+  }
+  for (const auto& [id, held] : leases_) {
+    if (!held->lease.epoch || held->lease.epoch >= counters.next_epoch) {
+      FailLoad(Text("lease ", id, " has epoch ", held->lease.epoch, ", but the next one is ",
+                    counters.next_epoch));
+    }
+  }
+  const uint64_t expected = std::min(counters.requests_seen, limits::kRequestWindow);
+  if (request_ring_.size() != expected || requests_.size() != expected) {
+    FailLoad(Text("the request window holds ", requests_.size(), " ids in ", request_ring_.size(),
+                  " slots, not ", expected));
+  }
+  if (digest != counters.digest) {
+    FailLoad(Text("the digest of ", instances_.size(), " instances is ", digest, ", not ",
+                  counters.digest));
+  }
+  return load_error_;
+}
+
+void Registry::CheckLoadedInstance(const Instance& instance) {
+  const std::string& name = instance.name().text();
+  if (!instance.incarnation || instance.incarnation > instance.changed ||
+      instance.changed > counters_.revision) {
+    FailLoad(Text("instance ", name, " has incarnation ", instance.incarnation, " and revision ",
+                  instance.changed, " in a state of revision ", counters_.revision));
+  }
+  if (!instance.lease || instance.facts.lease_expired) return;
+  if (HeldLease* held = FindHeld(instance.lease)) {
+    held->instances.Insert(&instance);
+  } else {
+    FailLoad(Text("instance ", name, " refers to lease ", instance.lease, ", which is not there"));
+  }
+}
+
+InstancePtr Registry::Find(const InstanceName& name) const {
+  const auto found = instances_.find(std::string_view(name.text()));
+  return found == instances_.end() ? nullptr : *found;
+}
+
+const Lease* Registry::FindLease(LeaseId id) const {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? nullptr : &found->second->lease;
+}
+
+size_t Registry::LeaseInstances(LeaseId id) const {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? 0 : found->second->instances.size();
+}
+
+Registry::HeldLease* Registry::FindHeld(LeaseId id) {
+  const auto found = leases_.find(id);
+  return found == leases_.end() ? nullptr : found->second.get();
+}
+
+}  // namespace registryd::core

@@ -1,0 +1,151 @@
+// The registry's state machine: the one place where the rules are.
+//
+//   Registry registry;
+//   Outcome outcome = registry.Apply(context, Register{...});
+//   outcome.reply       -> the caller
+//   outcome.instances   -> storage, view, watch: what changed, before and after
+//   outcome.leases      -> storage and the liveness table
+//
+// Deterministic: the same commands in the same order give the same state, replies and changes on
+// every member. Apply never fails; a refused command is a Reply with a status and changes nothing
+// (but the request window).
+//
+// Threads: one, the loop. Cost: O(log n) per instance touched; nothing is proportional to the size
+// of a service.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/status/status.h"
+#include "registryd/core/attached_instances.h"
+#include "registryd/core/commands.h"
+#include "registryd/core/types.h"
+
+namespace registryd::core {
+
+enum class Cause : uint8_t {
+  kRegister = 1,
+  kDeregister = 2,
+  kUpdate = 3,
+  kReport = 4,  // SetHealth
+  kLeaseRevoked = 5,
+  kLeaseExpired = 6,  // silence
+  kRemoveAfter = 7,   // critical for long
+};
+std::string_view ToString(Cause cause);
+
+// `before` absent: it appeared. `after` absent: it left. Never both.
+struct InstanceChange {
+  InstancePtr before;
+  InstancePtr after;
+  Cause cause;
+  const InstanceName& name() const { return after ? after->name() : before->name(); }
+};
+// `after` absent: the lease ended.
+struct LeaseChange {
+  LeaseId id;
+  std::optional<Lease> after;
+};
+// The slot of the request window that this command took.
+struct RequestSlot {
+  uint64_t slot = 0;
+  RequestId request;
+  Revision revision;
+};
+
+struct Outcome {
+  Reply reply;
+  std::vector<InstanceChange> instances;  // in the command's order; each instance at most once
+  std::vector<LeaseChange> leases;
+  std::optional<RequestSlot> request;
+  bool duplicate = false;  // answered from the request window
+};
+
+// The scalars of the state. Stored with each batch.
+struct Counters {
+  ClusterId cluster;
+  Revision revision;
+  int64_t time_ms = 0;
+  LeaseEpoch next_epoch{1};
+  uint64_t requests_seen = 0;
+  uint64_t digest = 0;
+  friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+class Registry {
+ public:
+  Outcome Apply(const Context& context, const Command& command);
+
+  // Loading, before the first Apply: everything that storage has, in any order, then the counters.
+  // FinishLoad answers DATA_LOSS when the parts contradict each other: the digest, an instance of a
+  // lease that is not there, a revision or an epoch from the future, a request window with a hole.
+  void LoadInstance(InstancePtr instance);
+  void LoadLease(Lease lease);
+  void LoadRequest(const RequestSlot& slot);
+  absl::Status FinishLoad(const Counters& counters);
+
+  const Counters& counters() const { return counters_; }
+  // Once, on an empty registry, at bootstrap.
+  void SetCluster(ClusterId cluster) { counters_.cluster = cluster; }
+
+  InstancePtr Find(const InstanceName& name) const;  // nullptr: absent
+  const Lease* FindLease(LeaseId id) const;          // nullptr: absent; valid until the next Apply
+  size_t LeaseInstances(LeaseId id) const;           // those that it keeps alive
+  size_t instance_count() const { return instances_.size(); }
+  size_t lease_count() const { return leases_.size(); }
+  // In no particular order.
+  template <class F>
+  void ForEachInstance(F f) const {
+    for (const InstancePtr& instance : instances_) f(instance);
+  }
+  template <class F>
+  void ForEachLease(F f) const {
+    for (const auto& [id, held] : leases_) f(held->lease);
+  }
+
+ private:
+  friend class CommandRun;
+
+  // The parts below are made for a million instances, most of them alone on their lease: one
+  // pointer in the instance table, one in the lease table. Names are kept once, in the instances.
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return absl::Hash<std::string_view>()(name); }
+    size_t operator()(const InstancePtr& i) const { return (*this)(i->name().text()); }
+  };
+  struct NameEqual {
+    using is_transparent = void;
+    static std::string_view Of(std::string_view name) { return name; }
+    static std::string_view Of(const InstancePtr& instance) { return instance->name().text(); }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return Of(a) == Of(b);
+    }
+  };
+  struct HeldLease {
+    Lease lease;
+    AttachedInstances instances;
+  };
+
+  HeldLease* FindHeld(LeaseId id);
+  RequestSlot Remember(const RequestId& request);
+  void FailLoad(std::string why);
+  void CheckLoadedInstance(const Instance& instance);  // and attaches it to its lease
+
+  absl::flat_hash_set<InstancePtr, NameHash, NameEqual> instances_;
+  absl::flat_hash_map<LeaseId, std::unique_ptr<HeldLease>> leases_;
+  absl::flat_hash_set<RequestId> requests_;
+  std::vector<RequestId> request_ring_;  // by slot
+  Counters counters_;
+  absl::Status load_error_;  // the first one; FinishLoad answers it
+};
+
+}  // namespace registryd::core

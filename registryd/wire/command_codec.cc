@@ -1,0 +1,267 @@
+#include "registryd/wire/command_codec.h"
+
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "google/protobuf/arena.h"
+#include "registryd/base/check.h"
+#include "registryd/base/text.h"
+#include "registryd/internal/v1/command.pb.h"
+#include "registryd/wire/spec_codec.h"
+
+namespace registryd::wire {
+namespace {
+
+namespace pb = ::registryd::internal::v1;
+using RepeatedTargets = google::protobuf::RepeatedPtrField<pb::Target>;
+
+constexpr size_t kFeatureLevelAt = 1;
+constexpr size_t kTimeAt = 3;
+
+void PutLittleEndian(uint64_t value, size_t size, size_t at, std::string* out) {
+  for (size_t i = 0; i < size; ++i) (*out)[at + i] = static_cast<char>((value >> (8 * i)) & 0xff);
+}
+
+uint64_t GetLittleEndian(std::string_view bytes, size_t at, size_t size) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < size; ++i) {
+    value |= uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
+  }
+  return value;
+}
+
+void TargetToProto(const core::Target& target, pb::Target* out) {
+  out->set_name(target.name.text());
+  out->set_incarnation(target.incarnation.value());
+}
+
+void ClaimToProto(const core::LeaseClaim& claim, pb::LeaseClaim* out) {
+  out->set_id(claim.id.value());
+  out->set_ttl_ms(claim.ttl_ms);
+  out->set_owner(claim.owner);
+}
+
+void ToProto(const core::Register& command, pb::CommandBody* body) {
+  pb::Register* out = body->mutable_register_();
+  for (const core::InstanceSpec& spec : command.instances) SpecToProto(spec, out->add_instances());
+  if (command.lease) ClaimToProto(*command.lease, out->mutable_lease());
+}
+
+void ToProto(const core::Deregister& command, pb::CommandBody* body) {
+  pb::Deregister* out = body->mutable_deregister();
+  for (const core::Target& target : command.targets) TargetToProto(target, out->add_targets());
+}
+
+void ToProto(const core::Update& command, pb::CommandBody* body) {
+  pb::Update* out = body->mutable_update();
+  TargetToProto(command.target, out->mutable_target());
+  out->set_expected_revision(command.expected.value());
+  if (command.labels) LabelsToProto(*command.labels, out->mutable_labels()->mutable_entries());
+  if (command.endpoints) {
+    EndpointsToProto(*command.endpoints, out->mutable_endpoints()->mutable_entries());
+  }
+  if (command.weight) out->set_weight(*command.weight);
+  if (command.version) out->set_version(*command.version);
+  if (command.zone) out->set_zone(*command.zone);
+}
+
+void ToProto(const core::SetHealth& command, pb::CommandBody* body) {
+  pb::SetHealth* out = body->mutable_set_health();
+  TargetToProto(command.target, out->mutable_target());
+  out->set_report(static_cast<uint32_t>(command.report));
+  out->set_message(command.message);
+}
+
+void ToProto(const core::GrantLease& command, pb::CommandBody* body) {
+  ClaimToProto(command.lease, body->mutable_grant_lease()->mutable_lease());
+}
+
+void ToProto(const core::RevokeLease& command, pb::CommandBody* body) {
+  pb::RevokeLease* out = body->mutable_revoke_lease();
+  out->set_id(command.id.value());
+  out->set_epoch(command.epoch.value());
+}
+
+void ToProto(const core::ExpireLeases& command, pb::CommandBody* body) {
+  pb::ExpireLeases* out = body->mutable_expire_leases();
+  for (const core::LeaseRef& ref : command.leases) {
+    pb::ExpireLeases::Expired* expired = out->add_leases();
+    expired->set_id(ref.id.value());
+    expired->set_epoch(ref.epoch.value());
+  }
+  out->set_term(command.term.value());
+}
+
+void ToProto(const core::RemoveCritical& command, pb::CommandBody* body) {
+  pb::RemoveCritical* out = body->mutable_remove_critical();
+  for (const core::Target& target : command.targets) TargetToProto(target, out->add_targets());
+}
+
+absl::StatusOr<core::Target> FromProto(const pb::Target& target) {
+  core::Target out;
+  ASSIGN_OR_RETURN(out.name, NameFromProto(target.name()));
+  out.incarnation = Revision(target.incarnation());
+  return out;
+}
+
+absl::StatusOr<std::vector<core::Target>> FromProto(const RepeatedTargets& targets) {
+  std::vector<core::Target> out;
+  out.reserve(static_cast<size_t>(targets.size()));
+  for (const pb::Target& target : targets) {
+    ASSIGN_OR_RETURN(core::Target one, FromProto(target));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+absl::StatusOr<core::LeaseClaim> FromProto(const pb::LeaseClaim& claim) {
+  if (claim.id() == 0) return absl::DataLossError("a lease without an id");
+  if (claim.ttl_ms() < 0) {
+    return absl::DataLossError(Text("lease ", claim.id(), " with ttl ", claim.ttl_ms()));
+  }
+  return core::LeaseClaim{LeaseId(claim.id()), claim.ttl_ms(), claim.owner()};
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::Register& command) {
+  core::Register out;
+  out.instances.reserve(static_cast<size_t>(command.instances_size()));
+  for (const pb::Spec& spec : command.instances()) {
+    ASSIGN_OR_RETURN(core::InstanceSpec one, SpecFromProto(spec));
+    out.instances.push_back(std::move(one));
+  }
+  if (command.has_lease()) {
+    ASSIGN_OR_RETURN(out.lease, FromProto(command.lease()));
+  }
+  return out;
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::Update& command) {
+  core::Update out;
+  ASSIGN_OR_RETURN(out.target, FromProto(command.target()));
+  out.expected = Revision(command.expected_revision());
+  if (command.has_labels()) {
+    ASSIGN_OR_RETURN(out.labels, LabelsFromProto(command.labels().entries()));
+  }
+  if (command.has_endpoints()) {
+    ASSIGN_OR_RETURN(out.endpoints, EndpointsFromProto(command.endpoints().entries()));
+  }
+  if (command.has_weight()) out.weight = command.weight();
+  if (command.has_version()) out.version = command.version();
+  if (command.has_zone()) out.zone = command.zone();
+  return out;
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::SetHealth& command) {
+  core::SetHealth out;
+  ASSIGN_OR_RETURN(out.target, FromProto(command.target()));
+  ASSIGN_OR_RETURN(out.report, ReportFromProto(command.report()));
+  out.message = command.message();
+  return out;
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::ExpireLeases& command) {
+  core::ExpireLeases out;
+  out.leases.reserve(static_cast<size_t>(command.leases_size()));
+  for (const pb::ExpireLeases::Expired& expired : command.leases()) {
+    out.leases.push_back({LeaseId(expired.id()), LeaseEpoch(expired.epoch())});
+  }
+  out.term = Term(command.term());
+  return out;
+}
+
+absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
+  switch (body.command_case()) {
+    case pb::CommandBody::kRegister:
+      return FromProto(body.register_());
+    case pb::CommandBody::kDeregister: {
+      core::Deregister out;
+      ASSIGN_OR_RETURN(out.targets, FromProto(body.deregister().targets()));
+      return out;
+    }
+    case pb::CommandBody::kUpdate:
+      return FromProto(body.update());
+    case pb::CommandBody::kSetHealth:
+      return FromProto(body.set_health());
+    case pb::CommandBody::kGrantLease: {
+      core::GrantLease out;
+      ASSIGN_OR_RETURN(out.lease, FromProto(body.grant_lease().lease()));
+      return out;
+    }
+    case pb::CommandBody::kRevokeLease:
+      return core::RevokeLease{LeaseId(body.revoke_lease().id()),
+                               LeaseEpoch(body.revoke_lease().epoch())};
+    case pb::CommandBody::kExpireLeases:
+      return FromProto(body.expire_leases());
+    case pb::CommandBody::kRemoveCritical: {
+      core::RemoveCritical out;
+      ASSIGN_OR_RETURN(out.targets, FromProto(body.remove_critical().targets()));
+      return out;
+    }
+    case pb::CommandBody::COMMAND_NOT_SET:
+      break;
+  }
+  return absl::DataLossError("the envelope holds no command");
+}
+
+absl::Status CheckHeader(std::string_view bytes) {
+  if (bytes.size() < kEnvelopeHeaderSize) {
+    return absl::DataLossError(Text("an envelope of ", bytes.size(), " bytes is too short"));
+  }
+  const auto version = static_cast<uint8_t>(bytes[0]);
+  if (version != kEnvelopeVersion) {
+    return absl::UnimplementedError(Text("envelope format ", version, "; this build knows ",
+                                         kEnvelopeVersion, ": update this member"));
+  }
+  const uint64_t level = GetLittleEndian(bytes, kFeatureLevelAt, 2);
+  if (level == 0 || level > kFeatureLevel) {
+    return absl::UnimplementedError(Text("feature level ", level, "; this build knows up to ",
+                                         kFeatureLevel, ": update this member"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string EncodeCommand(const core::RequestId& request, std::string_view actor,
+                          const core::Command& command) {
+  google::protobuf::Arena arena;
+  auto* body = google::protobuf::Arena::CreateMessage<pb::CommandBody>(&arena);
+  body->set_client_id(request.client_id);
+  body->set_sequence(request.sequence);
+  body->set_actor(actor.data(), actor.size());
+  std::visit([body](const auto& c) { ToProto(c, body); }, command);
+
+  std::string out(kEnvelopeHeaderSize, '\0');
+  out[0] = static_cast<char>(kEnvelopeVersion);
+  PutLittleEndian(kFeatureLevel, 2, kFeatureLevelAt, &out);
+  const bool written = body->AppendToString(&out);
+  REGISTRYD_CHECK(written, "a command of more than 2 GiB");
+  return out;
+}
+
+absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes) {
+  RETURN_IF_ERROR(CheckHeader(bytes));
+  const std::string_view rest = bytes.substr(kEnvelopeHeaderSize);
+  google::protobuf::Arena arena;
+  auto* body = google::protobuf::Arena::CreateMessage<pb::CommandBody>(&arena);
+  if (rest.size() > size_t{std::numeric_limits<int>::max()} ||
+      !body->ParseFromArray(rest.data(), static_cast<int>(rest.size()))) {
+    return absl::DataLossError("the envelope holds no readable CommandBody");
+  }
+  DecodedCommand out;
+  ASSIGN_OR_RETURN(out.command, CommandFromProto(*body));
+  out.feature_level = static_cast<uint16_t>(GetLittleEndian(bytes, kFeatureLevelAt, 2));
+  out.time_ms = static_cast<int64_t>(GetLittleEndian(bytes, kTimeAt, 8));
+  out.request = {body->client_id(), body->sequence()};
+  out.actor = body->actor();
+  return out;
+}
+
+absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms) {
+  RETURN_IF_ERROR(DecodeCommand(bytes).status());
+  PutLittleEndian(static_cast<uint64_t>(time_ms), 8, kTimeAt, &bytes);
+  return absl::OkStatus();
+}
+
+}  // namespace registryd::wire

@@ -1,0 +1,37 @@
+// Readable transcripts of the state machine: commands, and below each what it answered, changed and
+// left behind.
+//
+//   # a comment
+//   > register web/i-1 web/i-2 lease=7 ttl=6000 owner=a time=1000 request=1:1
+//   ok revision=1 incarnations=1,1 lease=7 epoch=1 ttl=6000 owner=a
+//   + default/web/i-1 incarnation=1 changed=1 lease=7 PASSING registered since=1000 (register)
+//   ...
+//   = revision=1 time=1000 instances=2 leases=7
+//
+// Commands (names are service/id or namespace/service/id; `@n` is an incarnation or an epoch):
+//   register NAME... [lease=ID [ttl=MS] [owner=TEXT]] [port=N] [weight=N] [zone=TEXT]
+//   [version=TEXT] [label=K:V] deregister NAME[@N]... update NAME[@N] [expected=N] [port=N]
+//   [weight=N] [zone=TEXT] [version=TEXT] [label=K:V]    label= alone clears health NAME[@N]
+//   passing|critical|draining [message=TEXT] grant ID ttl=MS [owner=TEXT] revoke ID[@EPOCH] expire
+//   ID@EPOCH... [proposed=TERM]            proposed: the term of the leader that proposed it,
+//   default 1 remove NAME@N...
+// and with each: time=MS (else the state's time), term=TERM of the entry (default 1),
+// request=CLIENT:SEQUENCE. In a TEXT, '_' stands for a blank.
+//
+// Answers: "ok ..." or "refused CODE: message", "again ..." for a repeated request; "+" an instance
+// that appeared, "~" one that changed, "-" one that left; "lease ..."; "slot N" of the request
+// window; "=" the state.
+#pragma once
+
+#include <string>
+
+#include "registryd/core/registry.h"
+
+namespace registryd::testing {
+
+// Runs all commands of a transcript on a new registry and returns the transcript with the answers
+// that they gave. Comments, blank lines and commands are kept as they are. A line that cannot be
+// read appears as "cannot read: ...".
+std::string RunTranscript(const std::string& transcript);
+
+}  // namespace registryd::testing

@@ -1,0 +1,124 @@
+#include "registryd/wire/record_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <limits>
+#include <random>
+#include <string>
+
+#include "registryd/internal/v1/record.pb.h"
+#include "tests/support/random_command.h"
+
+namespace registryd::wire {
+namespace {
+
+namespace pb = ::registryd::internal::v1;
+constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+
+core::Instance Example() {
+  core::Instance instance;
+  instance.spec.name = core::InstanceName("default", "web", "i-1");
+  instance.spec.endpoints = {{"http", "10.0.0.1", 65'535, "http"}, {"metrics", "::1", 9090, ""}};
+  instance.spec.version = "1.4.2";
+  instance.spec.labels = {{"example.com/team", "a"}, {"tier", ""}};
+  instance.spec.region = "eu";
+  instance.spec.zone = "eu-1";
+  instance.spec.weight = 65'535;
+  instance.incarnation = Revision(3);
+  instance.lease = LeaseId(kMost);
+  instance.changed = Revision(kMost);
+  instance.created_ms = 1'700'000'000'000;
+  instance.changed_ms = 1'700'000'000'001;
+  instance.facts = {true, core::Report::kDraining, "caf\u00e9"};
+  instance.health_since_ms = 1'700'000'000'002;
+  return instance;
+}
+
+std::string Encoded(const core::Instance& instance) {
+  std::string bytes = "what was there before";
+  EncodeInstanceRecord(instance, &bytes);
+  return bytes;
+}
+
+TEST(RecordCodecTest, BringsInstancesBack) {
+  EXPECT_EQ(**DecodeInstanceRecord(Encoded(Example())), Example());
+  EXPECT_EQ(Encoded(Example()), Encoded(Example()));
+
+  const uint64_t seed = std::random_device()();
+  std::cout << "seed " << seed << "\n";
+  testing::RandomCommand random(seed);
+  core::Registry registry;
+  int seen = 0;
+  for (int i = 0; i < 2'000; ++i) {
+    for (const auto& change :
+         registry.Apply(random.NextContext(), random.Next(registry)).instances) {
+      if (!change.after) continue;
+      ++seen;
+      ASSERT_EQ(**DecodeInstanceRecord(Encoded(*change.after)), *change.after);
+    }
+  }
+  EXPECT_GT(seen, 100);
+}
+
+TEST(RecordCodecTest, RefusesInstancesThatCoreCouldNotTake) {
+  const auto code = [](const pb::InstanceRecord& record) {
+    return DecodeInstanceRecord(record.SerializeAsString()).status().code();
+  };
+  pb::InstanceRecord record;
+  EXPECT_EQ(code(record), absl::StatusCode::kDataLoss) << "no name";
+  record.mutable_spec()->set_name("default/web/i-1");
+  EXPECT_EQ(code(record), absl::StatusCode::kOk);
+  record.set_report(3);
+  EXPECT_EQ(code(record), absl::StatusCode::kDataLoss);
+  record.set_report(2);
+  record.mutable_spec()->add_endpoints()->set_port(70'000);
+  EXPECT_EQ(code(record), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(DecodeInstanceRecord("\xff").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RecordCodecTest, BringsLeasesBack) {
+  const core::Lease lease{LeaseId(kMost), LeaseEpoch(kMost), 3'600'000, "owner"};
+  std::string bytes;
+  EncodeLeaseRecord(lease, &bytes);
+  EXPECT_EQ(*DecodeLeaseRecord(bytes), lease);
+  EXPECT_EQ(DecodeLeaseRecord("").status().code(), absl::StatusCode::kDataLoss) << "no id";
+  EXPECT_EQ(DecodeLeaseRecord("\xff").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RecordCodecTest, BringsRequestsBack) {
+  const core::RequestSlot slot{7, {kMost, kMost - 1}, Revision(3)};
+  std::string bytes;
+  EncodeRequestRecord(slot, &bytes);
+  const core::RequestSlot read = *DecodeRequestRecord(7, bytes);
+  EXPECT_EQ(read.slot, slot.slot);
+  EXPECT_EQ(read.request, slot.request);
+  EXPECT_EQ(read.revision, slot.revision);
+  EXPECT_EQ(DecodeRequestRecord(7, "\xff").status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(RecordCodecTest, BringsTheStateBack) {
+  StoredState state;
+  state.counters = {ClusterId(kMost), Revision(2), 1'700'000'000'000, LeaseEpoch(4), 5, kMost - 1};
+  state.applied_index = LogIndex(8);
+  state.applied_term = Term(9);
+  std::string bytes;
+  EncodeStateRecord(state, &bytes);
+  const StoredState read = *DecodeStateRecord(bytes);
+  EXPECT_EQ(read.counters, state.counters);
+  EXPECT_EQ(read.applied_index, state.applied_index);
+  EXPECT_EQ(read.applied_term, state.applied_term);
+}
+
+TEST(RecordCodecTest, RefusesAStateOfAnotherFormat) {
+  pb::StateRecord record;
+  EXPECT_EQ(DecodeStateRecord(record.SerializeAsString()).status().code(),
+            absl::StatusCode::kDataLoss);
+  record.set_format(kStateFormat + 1);
+  EXPECT_EQ(DecodeStateRecord(record.SerializeAsString()).status().code(),
+            absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(DecodeStateRecord("\xff").status().code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace registryd::wire
