@@ -1,0 +1,210 @@
+// One member's Raft: the only caller of the core. Deterministic, single-threaded, no I/O of its own but the synced write
+// of term and vote; RaftThread gives it a thread, the simulator runs many of them in one.
+//
+//   Driver driver({&log, &transport, &machine, &clock, on_persisted}, options);
+//   RETURN_IF_ERROR(driver.Start(*log.Load(), applied));
+//   driver.Propose(&proposals);  driver.Receive(std::move(message));  driver.Persisted(write);  ...
+//   driver.EndRound();                               // after a batch of calls
+//   if (clock.MonotonicMs() >= driver.NextTickMs()) driver.Tick();
+//
+// Every call feeds an event to the core and handles the update in the order that the core's contract asks for: term and
+// vote (synced), entries, messages, commit index, role. Entries are handed to the state machine up to what is both
+// committed and on this disk.
+//
+// Not here yet: snapshots between members. A peer that needs one is logged once and asked again at every heartbeat;
+// SendSnapshot and SetReceivingSnapshot are where it will go.
+//
+// Threads: one. Callbacks (`done`, StateMachine, Transport, LogStore) run inside the calls and must not call back in.
+// Errors: a violated invariant stops the process.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "registryd/base/clock.h"
+#include "registryd/consensus/configuration_history.h"
+#include "registryd/consensus/driver_options.h"
+#include "registryd/consensus/interfaces.h"
+#include "registryd/consensus/log_cache.h"
+#include "registryd/consensus/peer_message.h"
+#include "registryd/consensus/pending_proposals.h"
+#include "registryd/consensus/read_index.h"
+#include "registryd/consensus/replication_window.h"
+#include "registryd/consensus/write_tracker.h"
+
+struct RaftShim;
+struct RaftShimMessage;
+struct RaftShimUpdate;
+
+namespace registryd::consensus {
+
+struct Proposal {
+  std::string command;
+  ProposeDone done;
+};
+
+// What this member knows of itself and the cluster.
+struct RaftStatus {
+  NodeId id;
+  Role role = Role::kFollower;
+  Term term;
+  NodeId leader;       // 0: unknown
+  bool ready = false;  // leads and has committed in its term
+  LogIndex first_index;
+  LogIndex last_index;
+  LogIndex commit;
+  LogIndex applied;
+  LogIndex snapshot;  // the last cut
+  std::shared_ptr<const Configuration> configuration;  // the newest, committed or not; never null
+  LogIndex configuration_index;
+  bool configuration_committed = true;
+};
+
+class Driver {
+ public:
+  struct Parts {
+    LogStore* log = nullptr;
+    Transport* transport = nullptr;
+    StateMachine* machine = nullptr;
+    const Clock* clock = nullptr;
+    // Runs on the log store's thread when an append is on disk; its number has to reach Persisted.
+    std::function<void(uint64_t write)> on_persisted;
+  };
+  Driver(Parts parts, DriverOptions options);
+  ~Driver();  // answers nothing; call Stop for that
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Once, first. `applied`: what the state machine holds; entries after it are handed over again. DATA_LOSS when log and
+  // state machine do not fit together.
+  absl::Status Start(LogStore::Loaded loaded, LogIndex applied);
+  // Answers everything that waits: proposals in the log ABORTED, reads UNAVAILABLE. Only Persisted and Applied may follow;
+  // they do nothing.
+  void Stop();
+
+  // Takes all of `proposals` as one batch and answers each exactly once, by its `done`.
+  void Propose(std::vector<Proposal> proposals);
+  void ReadIndex(ReadDone done);
+  void Receive(PeerMessage message);
+  void Persisted(uint64_t write);
+  void Applied(LogIndex index);
+  // Feeds the timer when it is due; else does nothing.
+  void Tick();
+  // Monotonic; when Tick has something to do.
+  int64_t NextTickMs() const;
+  // After a batch of calls: followers that no entries went to learn the new commit index at once.
+  void EndRound();
+  // Hands leadership to `to` (0: the voter that is furthest). `done`: OK when this node no longer leads; UNAVAILABLE when
+  // it does not lead, nobody can take over, or nobody did within an election timeout. Proposals are refused meanwhile.
+  using TransferDone = absl::AnyInvocable<void(absl::Status) &&>;
+  void Transfer(NodeId to, TransferDone done);
+  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk. Does nothing for an
+  // index at or before the last cut.
+  void CutLog(LogIndex durable);
+  // While snapshot data is being received: heartbeats keep the leader alive for us (F4).
+  void SetReceivingSnapshot(bool receiving) { receiving_snapshot_ = receiving; }
+
+  RaftStatus status() const;
+
+ private:
+  // What the driver knows of a peer beyond the core's progress record. Only on a leader.
+  struct Peer {
+    explicit Peer(size_t window_bytes) : window(window_bytes) {}
+    ReplicationWindow window;
+    LogIndex told;  // commit index that a sent message lets it know
+    int64_t heard_ms = 0;
+    bool has_space = true;
+    bool snapshot_logged = false;
+  };
+  struct Handed {
+    LogIndex last;
+    size_t entries;
+    size_t bytes;
+  };
+
+  // driver.cc
+  void Submit(std::vector<LogEntry> entries, std::vector<ProposeDone> dones);
+  bool MajorityHasSpace() const;
+  NodeId BestSuccessor() const;
+
+  // driver_receive.cc
+  void ReceiveAppend(const PeerMessage& from, AppendEntries append);
+  void ReceiveAppendPart(const PeerMessage& from, AppendEntries part);
+  void ReceiveResult(NodeId from, const AppendEntriesResult& result);
+  void ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install);
+  void Step(const RaftShimMessage& message);
+
+  // driver_update.cc: after each step, and after each call.
+  void Handle(int rv, const RaftShimUpdate& update, std::vector<LogEntry> entries);
+  void HandleEntries(LogIndex index, std::vector<LogEntry> entries);
+  void HandleRole();
+  void Settle();
+  void CommitConfiguration(LogIndex up_to);
+  void HandOver();
+  void ServeReads();
+  void ReportLeadership();
+  void FinishTransfer();
+
+  // driver_send.cc
+  void Send(const RaftShimMessage& message);
+  void SendBody(NodeId to, const std::string& address, decltype(PeerMessage::body) body);
+  void SendAppend(const Server& to, LogIndex prev, Term prev_term, std::vector<LogEntry> entries);
+  void SendWanted(const Server& to, LogIndex prev, Term prev_term, size_t n);
+  void SendSnapshot(const Server& to, LogIndex index);
+  void FillWindow(const Server& to);
+  Peer& PeerOf(NodeId id);
+
+  std::vector<LogEntry> ReadLog(LogIndex first, LogIndex last, size_t max_entries, size_t max_bytes);
+
+  uint64_t Now();
+  int64_t TimeoutDueMs() const;
+  bool Leads() const { return role_ == Role::kLeader; }
+  bool Ready() const;
+  Term CurrentTerm() const;
+  LogIndex Commit() const;
+  LogIndex LastIndex() const;
+  LogIndex LastStored() const;
+  Term TermOf(LogIndex index) const;
+  LogIndex Readable() const;
+
+  const Parts parts_;
+  const DriverOptions options_;
+  RaftShim* core_ = nullptr;
+
+  uint64_t now_ms_ = 0;  // latest time given to the core
+  int64_t last_timeout_ms_ = INT64_MIN / 2;
+  Role role_ = Role::kFollower;
+  Term leader_term_;  // term in which a leader was last heard
+  LogIndex lead_start_;       // leader: ready when this is committed; 0: no entry of this term submitted yet
+  LogIndex led_commit_;       // commit index when this node last led
+  bool needs_barrier_ = false;
+  bool receiving_snapshot_ = false;
+  StateMachine::Leadership reported_;
+  bool reported_once_ = false;
+  bool install_logged_ = false;
+  uint64_t refused_messages_ = 0;
+
+  LogCache cache_;
+  WriteTracker writes_;
+  ConfigurationHistory configurations_;
+  std::map<NodeId, Peer> peers_;
+
+  PendingProposals pending_;
+  ReadIndexRounds reads_;
+  TransferDone transfer_done_;
+
+  LogIndex handed_;   // last index given to the state machine
+  LogIndex applied_;  // last index it reported
+  std::deque<Handed> unapplied_;
+  size_t unapplied_entries_ = 0;
+  size_t unapplied_bytes_ = 0;
+};
+
+}  // namespace registryd::consensus

@@ -1,0 +1,136 @@
+// A whole cluster in one thread: real drivers, virtual time, disks that lose unsynced writes, a network that misbehaves,
+// and state machines that apply later than they are told. Every event is followed by the invariants' checks.
+//
+//   SimCluster cluster({.seed = 7, .members = 3});
+//   cluster.Start();
+//   ASSERT_TRUE(cluster.WaitForLeader());
+//   cluster.Propose(cluster.Leader(), 10);
+//   cluster.Crash(NodeId(2));  cluster.world().RunFor(1'000'000);  cluster.Restart(NodeId(2));
+//   EXPECT_EQ(cluster.Finish(), "");          // heals everything, waits until all agree, answers the first violation
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "registryd/consensus/driver.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_invariants.h"
+#include "tests/sim/sim_network.h"
+#include "tests/sim/sim_world.h"
+
+namespace registryd::sim {
+
+class SimCluster {
+ public:
+  struct Options {
+    uint64_t seed = 1;
+    int members = 3;
+    // May change what the drivers are started with.
+    std::function<void(consensus::DriverOptions&)> tune = [](consensus::DriverOptions&) {};
+  };
+  explicit SimCluster(Options options);
+  ~SimCluster();
+
+  void Start();
+  void Crash(NodeId id);
+  void Restart(NodeId id);
+  void Pause(NodeId id);
+  void Resume(NodeId id);
+  void Isolate(NodeId id, bool cut);  // both directions to everybody
+  void HealAll();                     // links, pauses, crashes, slow disks
+
+  void Propose(NodeId id, int count);
+  void Read(NodeId id);
+  void Transfer(NodeId id, NodeId to);
+  // Cuts the node's log as far as every member's state reaches, since no snapshot can be sent yet.
+  void CutLog(NodeId id);
+
+  // What is applied survives a crash.
+  void MakeStatesDurable();
+
+  bool WaitForLeader(int64_t limit_us = 10'000'000);
+  NodeId Leader() const;  // running, ready, of the highest term; 0: none
+  // Heals everything, waits until every member has applied the same, and checks every answer. Empty: all is well.
+  std::string Finish();
+
+  World& world() { return world_; }
+  SimNetwork& network() { return network_; }
+  Invariants& invariants() { return invariants_; }
+  SimDisk& disk(NodeId id) { return node(id).disk; }
+  bool running(NodeId id) const { return node(id).driver != nullptr; }
+  bool paused(NodeId id) const { return node(id).paused; }
+  consensus::Driver& driver(NodeId id) { return *node(id).driver; }
+  consensus::RaftStatus status(NodeId id) const { return node(id).driver->status(); }
+  std::vector<NodeId> ids() const;
+  const std::vector<consensus::LogEntry>& applied(NodeId id) const { return node(id).machine.applied; }
+  size_t acknowledged() const { return acknowledged_; }
+  size_t reads_served() const { return reads_served_; }
+  size_t reads_failed() const { return reads_failed_; }
+
+ private:
+  struct Node;
+  struct Machine final : consensus::StateMachine {
+    absl::Status Prepare(std::string& command) override;
+    void Apply(std::vector<consensus::Committed> range) override;
+    void OnLeadership(const Leadership&) override {}
+    SimCluster* cluster = nullptr;
+    Node* node = nullptr;
+    std::vector<consensus::LogEntry> applied;  // entry i at i - 1
+    LogIndex durable;                          // survives a crash
+    int64_t last_apply_us = 0;
+  };
+  struct Link final : consensus::Transport {
+    void Send(NodeId to, const std::string& address, const consensus::PeerMessage& message) override;
+    SimCluster* cluster = nullptr;
+  };
+  struct Node {
+    explicit Node(World* world) : disk(world) {}
+    NodeId id;
+    SimDisk disk;
+    Machine machine;
+    Link link;
+    std::unique_ptr<consensus::Driver> driver;
+    uint64_t life = 0;
+    bool paused = false;
+    std::deque<std::function<void()>> deferred;  // what happened while it was paused
+    int64_t tick_us = INT64_MAX;                 // when a timer event is due
+    LogIndex checked;                            // commits up to here were checked
+  };
+  enum class Outcome { kPending, kAcknowledged, kUnknown, kRefused };
+  struct Proposed {
+    NodeId at;
+    std::string payload;
+    Outcome outcome = Outcome::kPending;
+    LogIndex index = {};
+  };
+
+  using Nodes = std::map<NodeId, std::unique_ptr<Node>>;
+  static Nodes MakeNodes(World* world, int members);
+  static std::map<NodeId, SimDisk*> DisksOf(const Nodes& nodes);
+
+  Node& node(NodeId id) const { return *nodes_.at(id); }
+  // Runs an event of this life of the node, now or when it is resumed, and what follows every event.
+  void RunOn(Node& node, std::function<void()> event);
+  void AfterEvent(Node& node);
+  void Arm(Node& node);
+  void Answered(size_t proposal, absl::StatusOr<consensus::Applied> applied);
+  void CheckEnd();
+
+  const Options options_;
+  World world_;
+  SimNetwork network_;
+  const Nodes nodes_;
+  Invariants invariants_;
+  std::vector<Proposed> proposed_;
+  LogIndex highest_acknowledged_;
+  size_t acknowledged_ = 0;
+  size_t reads_open_ = 0;
+  size_t reads_served_ = 0;
+  size_t reads_failed_ = 0;
+};
+
+}  // namespace registryd::sim
