@@ -1,0 +1,84 @@
+// The state's RocksDB: instances, leases, the request window and the applied index, one write batch
+// per commit.
+//
+//   ASSIGN_OR_RETURN(auto store, StateStore::Open(dir));
+//   ASSIGN_OR_RETURN(auto applied, store->Load(&registry));    // fills an empty core::Registry
+//   StateBatch batch;
+//   batch.Add(outcome);                                        // of each command of a range
+//   store->Commit(batch, registry.counters(), {index, term});  // atomic, not synced
+//
+// It is not synced because the Raft log is its write-ahead log. What lies there (proto
+// registryd/internal/v1/record.proto):
+//
+//   family "instances"  namespace/service/id       -> InstanceRecord
+//   family "leases"     id, 8 bytes, big endian    -> LeaseRecord
+//   family "requests"   slot, 4 bytes, big endian  -> RequestRecord
+//   family "meta"       "state"                    -> StateRecord
+//
+// What is promised: all four families always stand at the same commit. After kill -9 that is the
+// last one; after a power loss or damage to the write-ahead files it may be an older one, never
+// older than the last Sync unless bytes that were synced are damaged. Load says which, and the Raft
+// log replays the rest; where the log does not reach back so far, the caller must refuse.
+//
+// Threads: Commit on the loop; Sync from the worker or the raft thread (it is thread-safe).
+//
+// Errors: Open and Load answer DATA_LOSS naming the file or key; a failed Commit or Sync stops the
+// process (the log replays it after the restart).
+//
+// Cost: Commit some microseconds per record and no disk wait; Load about 5 s of CPU per million
+// instances, most of it decoding; memory about 110 MB at most while registrations pour in, some MB
+// at rest.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "registryd/core/registry.h"
+#include "registryd/wire/record_codec.h"
+
+namespace registryd::storage {
+
+// The writes of a committed range, in order. Later outcomes override earlier ones. Holds the
+// records, not copies.
+class StateBatch {
+ public:
+  StateBatch();
+  ~StateBatch();
+  void Add(const core::Outcome& outcome);
+  void Clear();
+
+ private:
+  friend class StateStore;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+class StateStore {
+ public:
+  // Opens or creates `dir`. The checksums of all table files are verified first: DATA_LOSS names a
+  // damaged file.
+  static absl::StatusOr<std::unique_ptr<StateStore>> Open(const std::string& dir);
+  ~StateStore();
+
+  struct Position {
+    LogIndex index;
+    Term term;
+    friend bool operator==(const Position&, const Position&) = default;
+  };
+  // Fills `registry`, which must be empty. A new store leaves it empty and answers {0, 0}.
+  absl::StatusOr<Position> Load(core::Registry* registry);
+  // The batch may be empty: then only the position moves on. It is left as it is; Clear it for the
+  // next range.
+  void Commit(StateBatch& batch, const core::Counters& counters, Position position);
+  // Returns when everything committed so far is on disk. Called before the log is cut.
+  void Sync();
+
+ private:
+  struct Impl;
+  explicit StateStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace registryd::storage
