@@ -6,6 +6,7 @@ find_package(gRPC CONFIG REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(spdlog CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)  # headers: Asio and Beast
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
@@ -25,3 +26,8 @@ if(NOT raft_h MATCHES "define RAFT_VERSION_MAJOR 0\n#define RAFT_VERSION_MINOR 2
 endif()
 add_library(registryd_libraft INTERFACE)
 target_link_libraries(registryd_libraft INTERFACE ${REGISTRYD_RAFT} ${REGISTRYD_UV} ${REGISTRYD_LZ4} Threads::Threads)
+
+# prometheus-cpp's own CMake package wants the push and pull parts with curl and civetweb; only the core is used.
+find_library(REGISTRYD_PROMETHEUS prometheus-cpp-core REQUIRED)
+add_library(registryd_prometheus INTERFACE)
+target_link_libraries(registryd_prometheus INTERFACE ${REGISTRYD_PROMETHEUS})

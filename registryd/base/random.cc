@@ -16,4 +16,16 @@ uint64_t RandomId() {
   return id;
 }
 
+// SplitMix64's finalizer over each part (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
+uint64_t DerivedId(uint64_t client_id, uint64_t sequence, uint64_t position) {
+  uint64_t state = 0;
+  for (const uint64_t part : {client_id, sequence, position}) {
+    state += part + 0x9e3779b97f4a7c15;
+    state = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9;
+    state = (state ^ (state >> 27)) * 0x94d049bb133111eb;
+    state ^= state >> 31;
+  }
+  return state != 0 ? state : 1;
+}
+
 }  // namespace registryd

@@ -1,0 +1,90 @@
+#include "registryd/api/api_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <chrono>
+#include <utility>
+
+#include "registryd/api/discovery_service.h"
+#include "registryd/api/lease_service.h"
+#include "registryd/api/open_streams.h"
+#include "registryd/api/registration_service.h"
+#include "registryd/base/text.h"
+
+namespace registryd::api {
+namespace {
+
+constexpr int kMessageMax = 4 << 20;
+constexpr int kHeadersMax = 16 << 10;
+// Clients may ping an idle connection this often; more is cut.
+constexpr int kPingIntervalMinMs = 5'000;
+
+}  // namespace
+
+struct ApiServer::Impl {
+  explicit Impl(Parts parts)
+      : registration(parts.writes),
+        lease(parts.writes, parts.renewals, &streams),
+        discovery(parts.reads, parts.watches, &streams),
+        cluster(parts.reads, std::move(parts.describe)) {}
+
+  OpenStreams streams;
+  RegistrationService registration;
+  LeaseService lease;
+  DiscoveryService discovery;
+  ClusterService cluster;
+  int port = 0;
+  std::unique_ptr<grpc::Server> server;
+};
+
+ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ApiServer::~ApiServer() { Stop(0); }
+
+absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& host, int port,
+                                                            Parts parts) {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  auto impl = std::make_unique<Impl>(std::move(parts));
+  grpc::ServerBuilder builder;
+  const bool v6 = host.find(':') != std::string::npos;
+  const std::string address = v6 ? Text("[", host, "]:", port) : Text(host, ":", port);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &impl->port);
+  // A second daemon on the same port is an error, not a silent sharing of calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kPingIntervalMinMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kHeadersMax);
+  builder.SetMaxReceiveMessageSize(kMessageMax);
+  builder.RegisterService(&impl->registration);
+  builder.RegisterService(&impl->lease);
+  builder.RegisterService(&impl->discovery);
+  builder.RegisterService(&impl->cluster);
+  impl->server = builder.BuildAndStart();
+  if (impl->server == nullptr || impl->port == 0) {
+    return absl::UnavailableError(
+        Text("cannot listen on ", address,
+             ": the address is taken or not of this machine; choose another "
+             "with --listen (port 0: any)"));
+  }
+  return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
+}
+
+int ApiServer::port() const { return impl_->port; }
+
+void ApiServer::SetServing(bool serving) {
+  if (auto* health = impl_->server->GetHealthCheckService()) health->SetServingStatus(serving);
+}
+
+void ApiServer::Stop(int64_t grace_ms) {
+  if (impl_->server == nullptr) return;
+  SetServing(false);
+  impl_->streams.CloseAll(grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                       "this node is shutting down; connect to another one"));
+  impl_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(grace_ms));
+  impl_->server = nullptr;
+}
+
+}  // namespace registryd::api

@@ -1,0 +1,50 @@
+// The gRPC server for clients: our services, grpc.health.v1 and reflection on one port.
+//
+//   ASSIGN_OR_RETURN(auto api, ApiServer::Start({.address = "127.0.0.1:0"}, parts));
+//   api->address();                     // with the port that the kernel chose
+//   api->Stop();
+//
+// Limits: messages of 4 MiB, headers of 16 KiB. Threads: gRPC's own.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "registryd/api/cluster_service.h"
+#include "registryd/operations/reads.h"
+#include "registryd/operations/renewals.h"
+#include "registryd/operations/watches.h"
+#include "registryd/operations/writes.h"
+
+namespace registryd::api {
+
+class ApiServer {
+ public:
+  struct Parts {
+    operations::Writes* writes = nullptr;
+    operations::Reads* reads = nullptr;
+    operations::Renewals* renewals = nullptr;
+    operations::Watches* watches = nullptr;
+    ClusterService::Describe describe;
+  };
+  // `host` and `port` as configured. UNAVAILABLE when the port is taken.
+  static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const std::string& host, int port,
+                                                          Parts parts);
+  ~ApiServer();
+
+  int port() const;
+  // What grpc.health.v1 answers.
+  void SetServing(bool serving);
+  // Ends streams with UNAVAILABLE and a hint, lets calls under way end for `grace_ms`, cancels the
+  // rest. Returns when all handlers have returned, so whatever they wait for must go on or be
+  // failed meanwhile.
+  void Stop(int64_t grace_ms);
+
+ private:
+  struct Impl;
+  explicit ApiServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace registryd::api

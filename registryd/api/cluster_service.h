@@ -1,0 +1,27 @@
+// registry.v1.Cluster: the registry about itself. Threads: gRPC's callback pool.
+#pragma once
+
+#include <functional>
+
+#include "registry/v1/cluster.grpc.pb.h"
+#include "registryd/operations/reads.h"
+
+namespace registryd::api {
+
+class ClusterService final : public registry::v1::Cluster::CallbackService {
+ public:
+  // What only the server knows: node, version, members, uptime.
+  using Describe = std::function<void(registry::v1::StatusResponse*)>;
+  ClusterService(operations::Reads* reads, Describe describe)
+      : reads_(reads), describe_(std::move(describe)) {}
+
+  grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* context,
+                                   const registry::v1::StatusRequest* request,
+                                   registry::v1::StatusResponse* response) override;
+
+ private:
+  operations::Reads* const reads_;
+  const Describe describe_;
+};
+
+}  // namespace registryd::api

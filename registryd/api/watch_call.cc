@@ -1,0 +1,307 @@
+#include "registryd/api/watch_call.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "registryd/api/call.h"
+#include "registryd/api/lookup_codec.h"
+#include "registryd/base/check.h"
+#include "registryd/base/text.h"
+#include "registryd/core/validate.h"
+#include "registryd/watch/page_codec.h"
+
+namespace registryd::api {
+namespace {
+
+// Instances in one part of a snapshot, and bytes after which a part ends.
+constexpr size_t kPartInstances = 1'000;
+constexpr size_t kPartBytes = 256 << 10;
+
+absl::StatusOr<operations::WatchQuery> WatchQueryFromApi(const registry::v1::Subscribe& request) {
+  const std::string_view ns =
+      request.namespace_().empty() ? std::string_view("default") : request.namespace_();
+  RETURN_IF_ERROR(core::ValidateName("namespace", ns));
+  operations::WatchQuery query;
+  query.scope.prefix = !request.has_service();
+  if (request.has_service()) {
+    RETURN_IF_ERROR(core::ValidateName("service", request.service()));
+    query.scope.name = Text(ns, "/", request.service());
+  } else {
+    if (!request.prefix().empty())
+      RETURN_IF_ERROR(core::ValidateNamePrefix("prefix", request.prefix()));
+    query.scope.name = Text(ns, "/", request.prefix());
+  }
+  ASSIGN_OR_RETURN(query.filter, FilterFromApi("", request.health(), request.selector(),
+                                               request.version_range(), core::kAnyHealth));
+  if (request.has_resume()) {
+    query.resume = operations::WatchCursor{ClusterId(request.resume().cluster_id()),
+                                           Revision(request.resume().revision())};
+  }
+  return query;
+}
+
+}  // namespace
+
+// One subscription. Its cursor and snapshot position belong to Next, which runs in one thread at a
+// time.
+class WatchCall::Subscription final : public watch::Waker,
+                                      public std::enable_shared_from_this<Subscription> {
+ public:
+  Subscription(std::weak_ptr<WatchCall> call, uint64_t id)
+      : id_(id), header_(watch::EncodeSubscription(id)), call_(std::move(call)) {}
+
+  uint64_t id() const { return id_; }
+  const std::string& header() const { return header_; }
+
+  void Wake() override {
+    if (queued_.exchange(true)) return;
+    if (auto call = call_.lock()) call->Ready(shared_from_this());
+  }
+  void Beat() {
+    beat_due_ = true;
+    Wake();
+  }
+  // The hub may wake us before we know where to begin; until then there is nothing to say.
+  void Begin(operations::StartedWatch started) {
+    Restart(std::move(started));
+    begun_ = true;
+  }
+  void Refuse(std::string ended) {
+    ended_ = std::move(ended);
+    begun_ = true;
+  }
+  void Acknowledge(uint64_t revision) {
+    uint64_t before = acknowledged_.load();
+    while (before < revision && !acknowledged_.compare_exchange_weak(before, revision)) {
+    }
+  }
+  void Cancel() { cancelled_ = true; }
+
+  // One message behind the header; null: nothing to say. `more`: ask again.
+  std::shared_ptr<const std::string> Next(operations::Watches* watches, bool* more);
+  void Dequeued() { queued_ = false; }
+
+ private:
+  std::string SnapshotPart();
+  void Restart(operations::StartedWatch started) {
+    started_ = std::move(started);
+    from_service_.clear();
+    from_id_.clear();
+    first_part_ = true;
+  }
+
+  const uint64_t id_;
+  const std::string header_;
+  const std::weak_ptr<WatchCall> call_;
+  std::atomic<bool> begun_{false};
+  std::atomic<bool> queued_{false};
+  std::atomic<bool> beat_due_{false};
+  std::atomic<bool> cancelled_{false};
+  std::atomic<uint64_t> acknowledged_{0};
+
+  operations::StartedWatch started_;
+  std::string from_service_;  // where the next part of the snapshot begins
+  std::string from_id_;
+  bool first_part_ = true;
+  std::string ended_;
+};
+
+std::shared_ptr<const std::string> WatchCall::Subscription::Next(operations::Watches* watches,
+                                                                 bool* more) {
+  *more = false;
+  if (cancelled_ || !begun_) return nullptr;
+  if (!ended_.empty()) return std::make_shared<const std::string>(std::exchange(ended_, {}));
+  if (started_.topic == nullptr) return nullptr;
+  *more = true;
+  if (!started_.resync.empty()) {
+    return std::make_shared<const std::string>(
+        watch::EncodeResync(std::exchange(started_.resync, {})));
+  }
+  if (started_.snapshot != nullptr) return std::make_shared<const std::string>(SnapshotPart());
+
+  // Read before the topic is asked: whatever is published up to here is in its ring.
+  const Revision visible = watches->hub().published();
+  watch::Page page;
+  switch (started_.topic->Next(started_.cursor, visible, &page)) {
+    case watch::Topic::Fetch::kPage:
+      started_.cursor = page.to;
+      return page.bytes;
+    case watch::Topic::Fetch::kBehind:
+      Restart(watches->Restart(started_.topic, "the client fell behind the changes that are kept"));
+      return std::make_shared<const std::string>(
+          watch::EncodeResync(std::exchange(started_.resync, {})));
+    case watch::Topic::Fetch::kNothing:
+      break;
+  }
+  *more = false;
+  watch::Level level;
+  if (beat_due_.exchange(false) && started_.topic->Quiet(started_.cursor, &level)) {
+    started_.cursor = std::max(started_.cursor, visible);
+    return std::make_shared<const std::string>(
+        watch::EncodeProgress(started_.cursor, level.digest, level.count));
+  }
+  return nullptr;
+}
+
+std::string WatchCall::Subscription::SnapshotPart() {
+  watch::SnapshotEncoder encoder;
+  size_t count = 0;
+  bool last = true;
+  operations::ForEachMatching(*started_.snapshot, *started_.topic, from_service_, from_id_,
+                              [&](const core::InstancePtr& instance) {
+                                if (count == kPartInstances || encoder.size() >= kPartBytes) {
+                                  from_service_ = std::string(instance->name().service_name());
+                                  from_id_ = std::string(instance->name().id());
+                                  return last = false;
+                                }
+                                encoder.Add(*instance);
+                                ++count;
+                                return true;
+                              });
+  std::string part = encoder.Finish(started_.snapshot->counters.cluster,
+                                    started_.snapshot->revision(), first_part_, last);
+  first_part_ = false;
+  if (last) started_.snapshot = nullptr;
+  return part;
+}
+
+void WatchCall::Ready(std::shared_ptr<Subscription> subscription) {
+  {
+    MutexLock lock(mutex_);
+    ready_.push_back(std::move(subscription));
+  }
+  Wake();
+}
+
+bool WatchCall::Next(grpc::ByteBuffer* out) {
+  writing_since_ms_ = 0;
+  for (;;) {
+    std::shared_ptr<Subscription> subscription;
+    {
+      MutexLock lock(mutex_);
+      if (ready_.empty()) return false;
+      subscription = std::move(ready_.front());
+      ready_.pop_front();
+    }
+    // Whatever happens from here on queues it again.
+    subscription->Dequeued();
+    bool more = false;
+    const std::shared_ptr<const std::string> bytes = subscription->Next(watches_, &more);
+    if (more) subscription->Wake();
+    if (bytes == nullptr) continue;
+    // Two slices: the subscription's own, and bytes that other streams write too.
+    const grpc::Slice slices[2] = {
+        grpc::Slice(subscription->header()),
+        grpc::Slice(
+            const_cast<char*>(bytes->data()), bytes->size(),
+            [](void* held) { delete static_cast<std::shared_ptr<const std::string>*>(held); },
+            new std::shared_ptr<const std::string>(bytes))};
+    *out = grpc::ByteBuffer(slices, 2);
+    writing_since_ms_ = clock_.MonotonicMs();
+    return true;
+  }
+}
+
+void WatchCall::OnReadDone(bool ok) {
+  if (!ok) return Close(grpc::Status::OK);
+  registry::v1::WatchRequest request;
+  if (!ParseRequest(request_, &request)) {
+    return Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a WatchRequest"));
+  }
+  Handle(request);
+  if (!ended_) StartRead(&request_);
+}
+
+void WatchCall::Handle(const registry::v1::WatchRequest& request) {
+  switch (request.message_case()) {
+    case registry::v1::WatchRequest::kSubscribe:
+      return Subscribe(request.subscribe());
+    case registry::v1::WatchRequest::kUnsubscribe: {
+      MutexLock lock(mutex_);
+      if (auto found = subscriptions_.find(request.unsubscribe().subscription());
+          found != subscriptions_.end()) {
+        found->second->Cancel();
+        subscriptions_.erase(found);
+      }
+      return;
+    }
+    case registry::v1::WatchRequest::kAcknowledge: {
+      MutexLock lock(mutex_);
+      if (auto found = subscriptions_.find(request.acknowledge().subscription());
+          found != subscriptions_.end()) {
+        found->second->Acknowledge(request.acknowledge().revision());
+      }
+      return;
+    }
+    case registry::v1::WatchRequest::kHello:
+    case registry::v1::WatchRequest::MESSAGE_NOT_SET:
+      return;
+  }
+}
+
+void WatchCall::Subscribe(const registry::v1::Subscribe& request) {
+  const uint64_t id = request.subscription();
+  if (id == 0) {
+    return Refuse(id, absl::InvalidArgumentError("subscription: must not be 0"));
+  }
+  auto query = WatchQueryFromApi(request);
+  if (!query.ok()) return Refuse(id, query.status());
+  auto subscription =
+      std::make_shared<Subscription>(std::static_pointer_cast<WatchCall>(shared_from_this()), id);
+  {
+    MutexLock lock(mutex_);
+    if (subscriptions_.size() >= kSubscriptionsMax || subscriptions_.contains(id)) {
+      subscription = nullptr;
+    } else {
+      subscriptions_[id] = subscription;
+    }
+  }
+  if (subscription == nullptr) {
+    return Refuse(id, absl::ResourceExhaustedError(Text("subscription ", id,
+                                                        ": in use already, or one more than the ",
+                                                        kSubscriptionsMax, " of a stream")));
+  }
+  auto started = watches_->Start(caller_, *query, subscription);
+  if (!started.ok()) {
+    {
+      MutexLock lock(mutex_);
+      subscriptions_.erase(id);
+    }
+    return Refuse(id, started.status());
+  }
+  subscription->Begin(*std::move(started));
+  subscription->Wake();
+}
+
+void WatchCall::Refuse(uint64_t id, const absl::Status& status) {
+  auto refused =
+      std::make_shared<Subscription>(std::static_pointer_cast<WatchCall>(shared_from_this()), id);
+  refused->Refuse(
+      watch::EncodeEnded(static_cast<int>(status.code()), std::string(status.message())));
+  refused->Wake();
+}
+
+void WatchCall::Beat() {
+  const int64_t since = writing_since_ms_;
+  if (since != 0 && clock_.MonotonicMs() - since > kUnreadMaxMs) {
+    context_->TryCancel();
+    return;
+  }
+  std::vector<std::shared_ptr<Subscription>> all;
+  {
+    MutexLock lock(mutex_);
+    all.reserve(subscriptions_.size());
+    for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription);
+  }
+  for (const auto& subscription : all) subscription->Beat();
+}
+
+void WatchCall::OnEnd() {
+  ended_ = true;
+  MutexLock lock(mutex_);
+  subscriptions_.clear();
+  ready_.clear();
+}
+
+}  // namespace registryd::api

@@ -1,0 +1,104 @@
+// Feeds the lease table from renewals and the clock, and proposes what silence means.
+//
+// It works on the leader only and never changes state itself: an expiry is a command in the log,
+// checked again when it is applied. A new leader gives every lease a full ttl from the moment it is
+// ready, so it expires nothing before it has itself listened for one ttl; time in which this loop
+// stood still is not counted as anybody's silence (promise G4).
+//
+//   LivenessDriver driver({&replica, &raft, &loop, &clock}, {});
+//   replica.AddObserver(&driver);
+//   loop.Every(LivenessDriver::kTickMs, [&] { driver.Tick(); });
+//   driver.Renew({leases, done});                            // any thread
+//
+// Threads: Renew from any thread; everything else on the loop. Limits: `frames_max` frames wait,
+// then Renew refuses.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "registryd/base/bounded_queue.h"
+#include "registryd/base/clock.h"
+#include "registryd/base/loop.h"
+#include "registryd/consensus/interfaces.h"
+#include "registryd/liveness/lease_table.h"
+#include "registryd/replica/replica.h"
+
+namespace registryd::liveness {
+
+struct RenewalAnswer {
+  bool accepted = false;      // false: this node does not lead; nothing was renewed
+  std::vector<LeaseId> lost;  // those that do not exist (any more), in the frame's order
+  int64_t next_in_ms = 0;     // a third of the shortest ttl in the frame
+};
+
+struct RenewalFrame {
+  std::vector<core::LeaseRef> leases;
+  absl::AnyInvocable<void(RenewalAnswer) &&> done;  // runs once, on the loop
+};
+
+struct LivenessOptions {
+  int64_t remove_after_ms =
+      60'000;  // a CRITICAL instance of an expired lease is removed after this
+  size_t frames_max = 4'096;
+};
+
+class LivenessDriver final : public replica::Observer {
+ public:
+  static constexpr int64_t kTickMs = 100;
+
+  struct Parts {
+    replica::Replica* replica = nullptr;
+    consensus::Proposer* proposer = nullptr;
+    Loop* loop = nullptr;
+    const Clock* clock = nullptr;
+  };
+  LivenessDriver(Parts parts, LivenessOptions options)
+      : parts_(parts), options_(options), frames_(options.frames_max) {}
+
+  // False: too many frames wait; `frame` is untouched.
+  bool Renew(RenewalFrame&& frame);
+
+  void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
+  void OnOutcome(const core::Outcome& outcome) override;
+  void OnLeadership(const replica::Leadership& leadership) override;
+
+ private:
+  struct WaitingFrame {
+    RenewalFrame frame;
+    RenewalAnswer answer;
+    std::vector<core::LeaseRef> pending;  // their expiry is on its way through the log
+  };
+  struct Removal {
+    int64_t due_ms;
+    core::Target target;
+  };
+
+  int64_t Now();
+  void Drain();
+  void RenewAll(WaitingFrame waiting, const std::vector<core::LeaseRef>& leases);
+  void RetryWaiting();
+  void ProposeExpiries(int64_t now);
+  void ProposeRemovals(int64_t now);
+  void Propose(const core::Command& command, absl::AnyInvocable<void(absl::Status)> done);
+  void StartLeading();
+
+  const Parts parts_;
+  const LivenessOptions options_;
+  BoundedQueue<RenewalFrame> frames_;
+
+  // The loop's.
+  bool leading_ = false;  // and ready
+  Term term_;
+  LeaseTable table_;
+  std::vector<WaitingFrame> waiting_;
+  std::deque<Removal> removals_;  // by due time
+  bool expiring_ = false;         // a proposal is under way
+  bool removing_ = false;
+  int64_t last_seen_ms_ = 0;
+  int64_t stalled_ms_ = 0;
+};
+
+}  // namespace registryd::liveness

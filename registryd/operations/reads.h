@@ -1,0 +1,86 @@
+// Everything that answers from the view, the same way for every door: check, authorize, wait until
+// the view is as fresh as asked, select.
+//
+//   reads.Fresh(options, [](absl::StatusOr<ViewPtr> view) { ... });
+//   Selection selection = Select(*view->Find("default/web"), query);
+//
+// A read that asks for nothing special (LOCAL, no revision) is answered on the calling thread at
+// once. Threads: any.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "registryd/base/clock.h"
+#include "registryd/consensus/interfaces.h"
+#include "registryd/core/filter.h"
+#include "registryd/operations/access.h"
+#include "registryd/replica/replica.h"
+
+namespace registryd::operations {
+
+using ViewPtr = std::shared_ptr<const replica::View>;
+
+struct ReadOptions {
+  bool linearizable = false;
+  Revision min_revision;
+  int64_t max_staleness_ms = 0;  // 0: any
+  int64_t timeout_ms = 10'000;   // how long to wait for the revision
+  bool special() const { return linearizable || min_revision || max_staleness_ms != 0; }
+};
+
+// What every answer says of itself (registry.v1.AnswerInfo).
+struct AnswerStamp {
+  ClusterId cluster;
+  Revision revision;
+  int64_t lag_ms = 0;
+  bool leader_known = false;
+};
+
+// Which instances of a service are wanted.
+struct LookupQuery {
+  std::string service_name;  // "namespace/service"
+  core::InstanceFilter filter;
+  std::string zone;    // these first
+  uint32_t limit = 0;  // 0: all
+  bool plain = false;  // nothing but the service: answered from the encoded bytes
+};
+
+struct Selection {
+  std::vector<core::InstancePtr>
+      instances;       // PASSING first, SUSPECT last; the zone's first within, then by id
+  uint32_t total = 0;  // before the limit
+};
+Selection Select(const replica::ServiceView& service, const LookupQuery& query);
+
+class Reads {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<ViewPtr>) &&>;
+
+  struct Parts {
+    replica::Replica* replica = nullptr;
+    consensus::Proposer* proposer = nullptr;
+    Access* access = nullptr;
+    const Clock* clock = nullptr;
+  };
+  explicit Reads(Parts parts) : parts_(parts) {}
+
+  // May the caller look this service up? `service_name` empty: the whole registry.
+  absl::Status Authorize(const Caller& caller, std::string_view service_name) {
+    return parts_.access->Authorize(caller, Verb::kLookup, service_name);
+  }
+  ViewPtr Local() const { return parts_.replica->view(); }
+  // A view that is as fresh as the options ask. UNAVAILABLE: no quorum, or staler than allowed;
+  // DEADLINE_EXCEEDED: the revision has not come.
+  void Fresh(const ReadOptions& options, Done done);
+  AnswerStamp Stamp(const replica::View& view) const;
+
+ private:
+  const Parts parts_;
+};
+
+}  // namespace registryd::operations

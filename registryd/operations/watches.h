@@ -1,0 +1,75 @@
+// Watching, the same way for every door: authorize, attach to the hub, decide where to begin.
+//
+//   auto started = watches.Start(caller, {scope, filter, resume}, waker);
+//   started->topic, started->cursor, started->snapshot (a view to be told first) or none,
+//   started->resync (why)
+//
+// Threads: any. Errors: PERMISSION_DENIED, UNAUTHENTICATED.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "registryd/operations/access.h"
+#include "registryd/operations/reads.h"
+#include "registryd/watch/hub.h"
+
+namespace registryd::operations {
+
+struct WatchCursor {
+  ClusterId cluster;
+  Revision revision;
+};
+
+struct WatchQuery {
+  watch::Scope scope;
+  core::InstanceFilter filter;
+  std::optional<WatchCursor> resume;
+};
+
+struct StartedWatch {
+  std::shared_ptr<watch::Topic> topic;
+  Revision cursor;     // changes after this come from the topic
+  ViewPtr snapshot;    // set: begin by telling this view
+  std::string resync;  // not empty: why the client could not go on
+};
+
+class Watches {
+ public:
+  Watches(Reads* reads, watch::Hub* hub, Access* access)
+      : reads_(reads), hub_(hub), access_(access) {}
+
+  absl::StatusOr<StartedWatch> Start(const Caller& caller, const WatchQuery& query,
+                                     const std::shared_ptr<watch::Waker>& waker);
+  // For a subscriber that fell out of the ring.
+  StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);
+
+  watch::Hub& hub() { return *hub_; }
+
+ private:
+  Reads* const reads_;
+  watch::Hub* const hub_;
+  Access* const access_;
+};
+
+// The instances of a view that a topic shows, in order of service and id, from (service, id) on,
+// until f returns false.
+template <class F>
+void ForEachMatching(const replica::View& view, const watch::Topic& topic,
+                     const std::string& from_service, const std::string& from_id, F f) {
+  const watch::Scope& scope = topic.scope();
+  view.services.ForEachFrom(std::max(scope.name, from_service), [&](const replica::ServicePtr& s) {
+    if (!scope.Contains(s->name)) return false;
+    bool more = true;
+    s->instances.ForEachFrom(s->name == from_service ? from_id : std::string(),
+                             [&](const core::InstancePtr& instance) {
+                               if (!topic.filter().Matches(*instance)) return true;
+                               return more = f(instance);
+                             });
+    return more;
+  });
+}
+
+}  // namespace registryd::operations

@@ -1,0 +1,139 @@
+// Where the parts meet: a committed command becomes state, disk, view and answer.
+//
+// Apply is the only such place, and its lines are the order of effects: core applies, storage
+// writes one batch for the whole range, the view is published, the hub tells the subscribers,
+// observers (liveness) are told, the proposers get their replies.
+//
+//   Replica replica({...});
+//   RETURN_IF_ERROR(replica.Load());        // before the loop and the raft thread start
+//   std::shared_ptr<const View> view = replica.view();
+//
+// Threads: view, WaitForRevision and leadership from any thread; Prepare, Apply and OnLeadership by
+// the raft thread; the rest on the loop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "registryd/base/clock.h"
+#include "registryd/base/loop.h"
+#include "registryd/base/mutex.h"
+#include "registryd/consensus/interfaces.h"
+#include "registryd/core/registry.h"
+#include "registryd/replica/view.h"
+#include "registryd/storage/state_store.h"
+#include "registryd/watch/hub.h"
+
+namespace registryd::replica {
+
+using Leadership = consensus::StateMachine::Leadership;
+
+// Told on the loop, after the view shows it.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // Every command that changed something, in order.
+  virtual void OnOutcome(const core::Outcome& outcome) = 0;
+  virtual void OnLeadership(const Leadership& leadership) = 0;
+};
+
+class Replica final : public consensus::StateMachine {
+ public:
+  struct Parts {
+    storage::StateStore* store = nullptr;
+    watch::Hub* hub = nullptr;
+    Loop* loop = nullptr;
+    const Clock* clock = nullptr;
+  };
+  explicit Replica(Parts parts) : parts_(parts) {}
+
+  // Fills the state from the store and publishes the first view. Once, before anything else.
+  absl::Status Load();
+  // For a new store only: the identity that all cursors carry.
+  void SetCluster(ClusterId cluster);
+  // Before the loop starts. Observers outlive the loop.
+  void AddObserver(Observer* observer) { observers_.push_back(observer); }
+  // Where progress is reported to: RaftThread::OnApplied. Before the loop starts.
+  void OnApplied(std::function<void(LogIndex)> report) { report_applied_ = std::move(report); }
+
+  // consensus::StateMachine
+  absl::Status Prepare(std::string& command) override;
+  void Apply(std::vector<consensus::Committed> range) override;
+  void OnLeadership(const Leadership& leadership) override;
+
+  std::shared_ptr<const View> view() const {
+    MutexLock lock(view_mutex_);
+    return view_;
+  }
+  // Runs `ready` with OK once the view has this revision: at once on this thread, or later on the
+  // loop. With DEADLINE_EXCEEDED when the monotonic clock passes `deadline_ms` before, with
+  // RESOURCE_EXHAUSTED when too many wait.
+  using Ready = absl::AnyInvocable<void(absl::Status) &&>;
+  void WaitForRevision(Revision revision, int64_t deadline_ms, Ready ready);
+  // The same for an index of the log (linearizable reads).
+  void WaitForApplied(LogIndex index, int64_t deadline_ms, Ready ready);
+  // Answers those whose deadline has passed. The server calls it every 100 ms on the loop.
+  void ExpireWaiters();
+
+  Leadership leadership() const;
+  // Returns when a leader is known, and ready if it is this node; false when `timeout_ms` passed before.
+  bool WaitForLeader(int64_t timeout_ms);
+  // Milliseconds since this node last knew itself level with the leader; 0 on a leader that is
+  // ready.
+  int64_t lag_ms() const;
+  LogIndex applied() const { return LogIndex(applied_.load(std::memory_order_acquire)); }
+  // Digest and index that belong together.
+  struct Position {
+    LogIndex index;
+    Revision revision;
+    uint64_t digest = 0;
+  };
+  Position position() const;
+
+  const core::Registry& registry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop) { return registry_; }
+
+ private:
+  struct Waiter {
+    uint64_t at;
+    int64_t deadline_ms;
+    Ready ready;
+  };
+  using Waiters = std::vector<Waiter>;
+  void ApplyOnLoop(std::vector<consensus::Committed> range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
+  void Publish(LogIndex index);
+  void Wait(Waiters* waiters, const std::atomic<uint64_t>& reached, Waiter waiter);
+  // Takes out and answers every waiter for which `due` says so.
+  template <class Due>
+  void Release(Waiters* waiters, const absl::Status& status, Due due);
+
+  const Parts parts_;
+  std::vector<Observer*> observers_;
+  std::function<void(LogIndex)> report_applied_;
+
+  core::Registry registry_;  // the loop's, after Load
+  ViewBuilder builder_;
+  storage::StateBatch batch_;
+
+  mutable Mutex view_mutex_;
+  std::shared_ptr<const View> view_ ABSL_GUARDED_BY(view_mutex_);
+  LogIndex view_index_ ABSL_GUARDED_BY(view_mutex_);
+
+  std::atomic<uint64_t> applied_{0};
+  std::atomic<uint64_t> revision_{0};
+  Mutex waiters_mutex_;
+  Waiters revision_waiters_ ABSL_GUARDED_BY(waiters_mutex_);
+  Waiters applied_waiters_ ABSL_GUARDED_BY(waiters_mutex_);
+
+  mutable Mutex leadership_mutex_;
+  CondVar leadership_changed_;
+  Leadership leadership_ ABSL_GUARDED_BY(leadership_mutex_);
+  int64_t level_since_ms_ ABSL_GUARDED_BY(leadership_mutex_) = 0;
+};
+
+}  // namespace registryd::replica

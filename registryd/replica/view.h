@@ -1,0 +1,97 @@
+// The view: the immutable picture that every answer is read from.
+//
+//   std::shared_ptr<const View> view = replica.view();               // any thread: one short lock,
+//   one reference if (const ServiceView* service = view->Find("default/web")) ...
+//
+// A view is one revision of the whole registry. Versions share what did not change
+// (base/persistent_map.h), and the instances are the records of core's state. The encoded answer of
+// a service is made by the first reader that asks after a change, leaf by leaf (at most 64
+// instances each), and kept beside the leaf: later readers copy bytes.
+//
+// Threads: a View by any thread. ViewBuilder by the loop only.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "registryd/base/ids.h"
+#include "registryd/base/persistent_map.h"
+#include "registryd/core/registry.h"
+
+namespace registryd::replica {
+
+// The instances of one leaf as elements of LookupResponse.instances: ready to be joined behind a
+// header.
+struct EncodedLeaf {
+  std::string passing;
+  std::string suspect;
+};
+
+// Filled by the first reader; when two come at once, one of them loses its work.
+class EncodedLeafCache {
+ public:
+  EncodedLeafCache() = default;
+  EncodedLeafCache& operator=(EncodedLeafCache&& other) noexcept;
+  ~EncodedLeafCache() { delete encoded_.load(std::memory_order_relaxed); }
+  const EncodedLeaf& Get(const std::vector<core::InstancePtr>& instances) const;
+
+ private:
+  mutable std::atomic<const EncodedLeaf*> encoded_{nullptr};
+};
+
+struct InstanceById {
+  static std::string_view Key(const core::InstancePtr& instance) { return instance->name().id(); }
+};
+using InstanceMap = PersistentMap<core::InstancePtr, InstanceById, EncodedLeafCache>;
+
+struct ServiceView {
+  std::string name;  // "namespace/service"
+  InstanceMap instances;
+  Revision changed;
+  std::array<uint32_t, 5> by_health{};  // indexed by core::Health
+
+  uint32_t Count(core::Health health) const { return by_health[static_cast<size_t>(health)]; }
+  // Those that a lookup serves by default.
+  uint32_t Served() const { return Count(core::Health::kPassing) + Count(core::Health::kSuspect); }
+};
+using ServicePtr = std::shared_ptr<const ServiceView>;
+struct ServiceByName {
+  static std::string_view Key(const ServicePtr& service) { return service->name; }
+};
+
+struct View {
+  core::Counters counters;
+  PersistentMap<ServicePtr, ServiceByName> services;  // those with at least one instance
+  uint64_t instances = 0;
+  uint64_t leases = 0;
+
+  Revision revision() const { return counters.revision; }
+  // nullptr: no instances. Lives as long as the view.
+  const ServiceView* Find(std::string_view service_name) const {
+    const ServicePtr* found = services.Find(service_name);
+    return found == nullptr ? nullptr : found->get();
+  }
+};
+
+// Makes the next view from changes.
+class ViewBuilder {
+ public:
+  // `revision` is the one that the change was made at.
+  void Add(const core::InstanceChange& change, Revision revision);
+  std::shared_ptr<const View> Build(const core::Counters& counters, uint64_t leases);
+
+ private:
+  PersistentMap<ServicePtr, ServiceByName> services_;
+  // Services of this round that are still ours alone, so that a batch copies each service once.
+  std::vector<std::shared_ptr<ServiceView>> open_;
+  absl::flat_hash_map<std::string_view, ServiceView*> open_by_name_;
+  uint64_t instances_ = 0;
+
+  ServiceView& Open(std::string_view service_name);
+};
+
+}  // namespace registryd::replica

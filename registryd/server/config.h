@@ -1,0 +1,38 @@
+// What a registryd can be told: by flag, by environment (REGISTRYD_*) and by a TOML file, in that
+// order of strength.
+//
+//   Config config;
+//   switch (ReadConfig(argc, argv, &config)) ...
+//
+// deploy/registryd.toml explains every key. Units: durations as "60s", "500ms"; sizes as "256MiB".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "registryd/base/log.h"
+
+namespace registryd::server {
+
+struct Config {
+  std::string name;  // default: the host's name
+  std::string data_dir = "./registry-data";
+  std::string listen = "127.0.0.1:7400";
+  std::string peer_listen = "127.0.0.1:7401";
+  std::string http_listen = "127.0.0.1:7402";
+  std::string ready_file;
+  bool insecure = false;
+  int64_t remove_after_ms = 60'000;
+  uint64_t disk_reserve_bytes = 256ull << 20;
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kText;
+};
+
+enum class ConfigResult {
+  kRun,        // start the daemon
+  kExitOk,     // --help, --version, --check-config: it is said, leave with 0
+  kExitUsage,  // the error is printed, leave with 2
+};
+ConfigResult ReadConfig(int argc, char** argv, Config* config);
+
+}  // namespace registryd::server

@@ -1,0 +1,119 @@
+// One thing that is watched: a scope of names and a filter, shared by everybody who watches the
+// same.
+//
+// A topic keeps a ring of its latest changes, the digest and count of what it shows, and the last
+// page in encoded form. A subscriber is a cursor into the ring and a way to wake it: a slow one
+// costs its cursor and nothing else. Whoever falls out of the ring is told so (kBehind) and starts
+// over from history or a snapshot.
+//
+// Threads: Publish on the loop; everything else from any thread. One short lock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "registryd/base/ids.h"
+#include "registryd/base/mutex.h"
+#include "registryd/core/filter.h"
+#include "registryd/core/registry.h"
+
+namespace registryd::watch {
+
+// Names: one service ("namespace/service") or all that begin with a text ("namespace/",
+// "namespace/web-", or "" for all).
+struct Scope {
+  std::string name;
+  bool prefix = false;
+  bool Contains(std::string_view service_name) const {
+    return prefix ? service_name.substr(0, name.size()) == name : service_name == name;
+  }
+};
+
+// Told that there is something to fetch. Wake must not block and may come without reason.
+class Waker {
+ public:
+  virtual ~Waker() = default;
+  virtual void Wake() = 0;
+};
+
+// Everything of a topic that changed in (from, to], once per instance, as the encoded fields of a
+// WatchResponse behind its `subscription`: the same bytes for every subscriber at this cursor.
+struct Page {
+  Revision to;
+  std::shared_ptr<const std::string> bytes;
+};
+
+// What a topic shows at a revision.
+struct Level {
+  Revision revision;
+  uint64_t digest = 0;
+  uint64_t count = 0;
+};
+
+class Topic {
+ public:
+  // Entries of the ring. One change of one instance is one entry.
+  static constexpr size_t kRingMax = 4'096;
+  // Instances in one page; a revision is never split, so a page may hold one call's worth more.
+  static constexpr size_t kPageMax = 1'000;
+
+  // Changes after `floor` will be published to it.
+  Topic(Scope scope, core::InstanceFilter filter, Revision floor)
+      : scope_(std::move(scope)), filter_(std::move(filter)), floor_(floor) {}
+
+  const Scope& scope() const { return scope_; }
+  const core::InstanceFilter& filter() const { return filter_; }
+
+  // The loop: a change of an instance in our scope. True when it concerns the filter.
+  bool Publish(const core::InstanceChange& change, Revision revision);
+  void Wake();
+
+  // Digest and count of the whole, once, by whoever made the topic, from a view at `level.revision`
+  // >= floor.
+  void SetLevel(const Level& level);
+
+  void Attach(const std::shared_ptr<Waker>& waker);
+  size_t subscribers() const;
+
+  enum class Fetch { kNothing, kPage, kBehind };
+  // The next page after `cursor`, up to `visible` (Hub::published: a revision that is still being
+  // published is not shown, so that all its changes come together).
+  Fetch Next(Revision cursor, Revision visible, Page* page);
+  // True when nothing has changed after `cursor`; `level` is what the topic shows then. Read
+  // Hub::published before.
+  bool Quiet(Revision cursor, Level* level) const;
+  // Can a subscriber go on from here by the ring alone?
+  bool Reaches(Revision cursor) const;
+
+ private:
+  struct Entry {
+    Revision revision;
+    core::InstancePtr instance;  // as it was after the change, or before when it is gone
+    bool gone = false;
+    uint64_t digest_delta = 0;
+    int8_t count_delta = 0;
+  };
+  size_t After(Revision revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Entries [first, end), or as many as a page holds.
+  Page Encode(Revision from, size_t first, size_t end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Scope scope_;
+  const core::InstanceFilter filter_;
+
+  mutable Mutex mutex_;
+  std::deque<Entry> ring_ ABSL_GUARDED_BY(mutex_);
+  Revision floor_ ABSL_GUARDED_BY(mutex_);  // the ring has everything after it
+  bool levelled_ ABSL_GUARDED_BY(mutex_) = false;
+  Level level_ ABSL_GUARDED_BY(mutex_);
+  // The last page that was encoded, and the entries that it was made from: (page_from_, page_end_].
+  Page page_ ABSL_GUARDED_BY(mutex_);
+  Revision page_from_ ABSL_GUARDED_BY(mutex_);
+  Revision page_end_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<Waker>> wakers_ ABSL_GUARDED_BY(mutex_);
+  size_t sweep_at_ ABSL_GUARDED_BY(mutex_) = 16;
+};
+
+}  // namespace registryd::watch
