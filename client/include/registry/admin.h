@@ -1,0 +1,77 @@
+// Admin: what operators ask of a registry. A library of its own, so that services that only
+// register and look up do not carry it.
+//
+//   auto admin = registry::Admin::Create();
+//   if (!admin.ok()) return admin.status();
+//   auto status = (*admin)->Status();
+//   if (status.ok()) for (const registry::Member& member : status->members) Print(member.name,
+//   member.applied_index);
+//
+// Threads, options, retries and errors: as in client.h. An Admin has no thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "registry/client.h"
+#include "registry/types.h"
+
+namespace registry {
+
+enum class MemberRole { kUnspecified = 0, kLeader = 1, kFollower = 2, kCandidate = 3 };
+
+// "leader"; "unspecified" for kUnspecified.
+const char* ToString(MemberRole role);
+
+struct Member {
+  std::string name = {};
+  uint64_t node_id = 0;
+  std::string address = {};  // for peers
+  MemberRole role = MemberRole::kUnspecified;
+  uint64_t term = 0;
+  uint64_t applied_index = 0;  // of the Raft log
+  uint64_t last_index = 0;
+  uint64_t digest = 0;  // of the instances at applied_index; equal on all members
+};
+
+// One node's picture of itself and of the cluster.
+struct ClusterStatus {
+  std::string server = {};  // "host:port" that answered
+  AnswerInfo info = {};
+  std::string node = {};     // its name
+  std::string version = {};  // of its program
+  std::string leader = {};   // name of the leader, empty while there is none
+  std::vector<Member> members = {};
+  uint64_t services = 0;
+  uint64_t instances = 0;
+  uint64_t leases = 0;
+  absl::Duration uptime = {};
+};
+
+class Admin {
+ public:
+  // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
+  static absl::StatusOr<std::unique_ptr<Admin>> Create(ClientOptions options = {});
+
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  // Of the first server that answers. To ask one certain node, create an Admin with only that
+  // server.
+  absl::StatusOr<ClusterStatus> Status();
+
+  // The servers that it knows, "host:port" each.
+  const std::vector<std::string>& servers() const;
+
+ private:
+  explicit Admin(std::shared_ptr<ClientCore> core);
+
+  std::shared_ptr<ClientCore> core_;
+};
+
+}  // namespace registry

@@ -1,0 +1,132 @@
+// Client: registers instances with the registry and finds those of others.
+//
+//   auto client = registry::Client::Create();          // servers from REGISTRY_SERVER, else
+//   127.0.0.1:7400 if (!client.ok()) return client.status(); registry::LookupQuery query;
+//   query.service = "web";
+//   auto web = (*client)->Lookup(query);
+//   if (!web.ok()) return web.status();
+//   for (const registry::Instance& instance : web->instances) Connect(instance.spec.endpoints[0]);
+//
+// A service that wants to be found and to stay found uses KeepRegistered (registration.h); Register
+// is for one call.
+//
+// Threads: every method may be called from any thread at any time. Calls block, and connections are
+// made by the first of them. A Client has no thread of its own until the first KeepRegistered, then
+// exactly one for all of its registrations (beside the few that gRPC shares between all its users
+// in a process). Create one Client for a process and keep it. Do not use in a child process what
+// was created before fork(): create a new Client there.
+//
+// Retries: a call is repeated until `timeout` when the answer is UNAVAILABLE, ABORTED or
+// RESOURCE_EXHAUSTED, or when one of several servers stays silent for half of the time left, on the
+// next server, with backoff and jitter. All tries of one call carry the same request id, so a write
+// is applied once, whatever happens to its answers.
+//
+// Errors: INVALID_ARGUMENT names the field; NOT_FOUND the absent instance or lease;
+// FAILED_PRECONDITION an older incarnation, another revision or a foreign lease; UNAVAILABLE,
+// ABORTED, RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED come after the last try; INTERNAL is an answer
+// that makes no sense. The message names the servers and what to do. No exceptions.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "registry/registration.h"
+#include "registry/types.h"
+
+namespace registry {
+
+struct ClientOptions {
+  // "host:port" of 1 to 16 nodes, in order of preference; the port may be left out (7400), IPv6 is
+  // "[::1]:7400". Empty: those of the environment variable REGISTRY_SERVER (comma-separated), else
+  // 127.0.0.1:7400.
+  std::vector<std::string> servers = {};
+  // For one call with all its tries. At least 1 ms.
+  absl::Duration timeout = absl::Seconds(5);
+  // Who is calling, for the registry's logs ("web-frontend"); sent as gRPC user agent. Printable
+  // ASCII.
+  std::string name = "registry-client";
+};
+
+// "a, b:7401,[::1]" -> {"a:7400", "b:7401", "[::1]:7400"}. INVALID_ARGUMENT names the bad part.
+absl::StatusOr<std::vector<std::string>> ParseServers(const std::string& comma_separated);
+
+struct RegisterOptions {
+  absl::Duration ttl = absl::Seconds(6);  // 2 s to 1 h
+  bool permanent = false;  // no lease: the instances stay until somebody deregisters them
+  std::string owner = {};  // who holds the lease, for people to read; up to 128 characters
+  // When not 0: attach to this lease, which must exist (NOT_FOUND); `ttl` is not used then.
+  uint64_t lease_id = 0;
+};
+
+struct GrantLeaseOptions {
+  absl::Duration ttl = absl::Seconds(6);
+  std::string owner = {};
+  uint64_t lease_id = 0;  // 0: a random one
+};
+
+class ClientCore;  // connections, ids, the renewal thread; in src/
+
+class Client {
+ public:
+  // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options = {});
+
+  // Registrations made by KeepRegistered may outlive the Client.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // The instances of one service. An unknown service has no instances; that is not an error.
+  absl::StatusOr<LookupResult> Lookup(const LookupQuery& query);
+
+  // One page. While `next_page_token` is not empty, ask again with it as `page_token`.
+  absl::StatusOr<ServicesPage> ListServicesPage(const ListServicesQuery& query);
+  absl::StatusOr<InstancesPage> ListInstancesPage(const ListInstancesQuery& query);
+
+  // All pages from `page_token` on. Each page has its own `timeout` and is at the revision of the
+  // page before or a later one; `info` is the last page's. ABORTED: the registry was restored
+  // meanwhile, begin again.
+  absl::StatusOr<ServicesPage> ListServices(const ListServicesQuery& query);
+  absl::StatusOr<InstancesPage> ListInstances(const ListInstancesQuery& query);
+
+  // Makes 1 to 1,000 instances known, all or nothing. Nobody renews the lease: use KeepRegistered
+  // for that.
+  absl::StatusOr<RegisterResult> Register(const std::vector<InstanceSpec>& specs,
+                                          const RegisterOptions& options = {});
+
+  // Makes the instances (1 to 1,000) known and keeps them so until the Registration is destroyed.
+  // All have one lease.
+  absl::StatusOr<std::unique_ptr<Registration>> KeepRegistered(
+      const std::vector<InstanceSpec>& specs, const RegistrationOptions& options = {});
+
+  // Takes 1 to 1,000 instances out. An absent one is not an error: see `removed`.
+  absl::StatusOr<DeregisterResult> Deregister(const std::vector<InstanceRef>& instances);
+
+  absl::StatusOr<ChangeResult> Update(const InstanceUpdate& update);
+
+  // What an instance says of itself: kPassing, kCritical or kDraining, with up to 256 characters
+  // for people.
+  absl::StatusOr<ChangeResult> SetHealth(const InstanceRef& instance, Health health,
+                                         const std::string& message = "");
+
+  // A lease without instances. Repeating it with the same id, ttl and owner gives the same lease.
+  absl::StatusOr<Lease> GrantLease(const GrantLeaseOptions& options = {});
+
+  // Ends a lease and deregisters its instances. `epoch`, when not 0: refuse unless it is the
+  // lease's present one.
+  absl::StatusOr<RevokeResult> RevokeLease(uint64_t lease_id, uint64_t epoch = 0);
+
+  // The servers that this client knows, "host:port" each.
+  const std::vector<std::string>& servers() const;
+
+ private:
+  explicit Client(std::shared_ptr<ClientCore> core);
+
+  std::shared_ptr<ClientCore> core_;
+};
+
+}  // namespace registry

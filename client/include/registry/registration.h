@@ -1,0 +1,101 @@
+// Registration: keeps instances registered for as long as it lives.
+//
+//   registry::RegistrationOptions options;
+//   options.on_event = [](const registry::RegistrationEvent& event) {
+//   Log(registry::ToString(event.kind)); }; auto registration = client->KeepRegistered({spec},
+//   options); if (!registration.ok()) return registration.status(); Serve(); // found by everybody
+//   absl::Status gone = (*registration)->Deregister();         // or let the destructor do it
+//
+// The lease is renewed every ttl / 3 as the registry advises. All registrations of a Client share
+// one thread and one stream, and one frame carries all their leases. When the stream breaks or
+// stays silent, the next server is tried: at once after a working one, then with jittered backoff
+// from 100 ms to 2 s, sooner while the lease is in danger. A restart of the registry does not end a
+// lease. When the registry says that the lease is lost, the instances are registered again with a
+// new lease and new incarnations; this never ends while the Registration lives. All of it runs on
+// the steady clock: steps of the system's time change nothing.
+//
+// Threads: methods may be called from any thread. `on_event` is called on the Client's renewal
+// thread, one call at a time and without locks; it must return quickly (renewals of all
+// registrations wait for it) and must not destroy a Registration or the Client.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "registry/types.h"
+
+namespace registry {
+
+struct RegistrationEvent {
+  enum class Kind {
+    kRegistered,   // registered again after kLost, or for the first time with `keep_trying`
+    kLost,         // the registry does not know the lease any more; registering again
+    kRefused,      // the registry refuses to register again (see `status`); still trying
+    kUnreachable,  // no server takes the renewals (see `status`); still trying. Once per outage
+    kReachable,    // the renewals are taken again
+  };
+  Kind kind = Kind::kRegistered;
+  absl::Status status = {};  // why; OK for kRegistered and kReachable
+};
+
+// "registered", "lost", "refused", "unreachable", "reachable"
+const char* ToString(RegistrationEvent::Kind kind);
+
+struct RegistrationOptions {
+  absl::Duration ttl = absl::Seconds(6);  // 2 s to 1 h: how long silence is tolerated
+  std::string owner = {};                 // for people to read; empty: the Client's name
+  // Where the registry cannot be reached by the first call: go on trying in the background instead
+  // of failing. Errors that a retry cannot mend (INVALID_ARGUMENT...) fail all the same.
+  bool keep_trying = false;
+  // Limit of Deregister and of the destructor. The destructor may take so long when the registry is
+  // down.
+  absl::Duration deregister_timeout = absl::Seconds(1);
+  std::function<void(const RegistrationEvent&)> on_event = {};
+};
+
+struct RegistrationStatus {
+  bool registered = false;  // as far as this client knows
+  bool reachable = false;   // the last renewal frame was taken, or none was due yet
+  Lease lease = {};         // id 0 before the first registration (keep_trying)
+  std::vector<RegisteredInstance> instances = {};  // in the order of the specs
+  uint64_t renewals = 0;                           // answered ones, of all leases so far
+  uint64_t lost = 0;                               // how often the lease was lost
+  absl::Duration since_renewal = {};               // since the lease was last granted or renewed
+};
+
+class RenewalEntry;
+class ClientCore;
+
+class Registration {
+ public:
+  // Deregisters, unless Deregister was called, within `deregister_timeout`. Where that fails the
+  // lease runs out by itself. No event is delivered after it returns.
+  ~Registration();
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+  // Stops the renewals and takes the instances out. Later calls return the same status. Instances
+  // that another owner has registered since stay.
+  absl::Status Deregister();
+
+  RegistrationStatus status() const;
+
+  // The specs with their ids, in the order given.
+  const std::vector<InstanceSpec>& specs() const;
+
+ private:
+  friend class Client;
+  struct Ending;
+  Registration(std::shared_ptr<ClientCore> core, std::shared_ptr<RenewalEntry> entry);
+
+  std::shared_ptr<ClientCore> core_;
+  std::shared_ptr<RenewalEntry> entry_;
+  std::unique_ptr<Ending> ending_;
+};
+
+}  // namespace registry

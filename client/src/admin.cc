@@ -1,0 +1,85 @@
+#include "registry/admin.h"
+
+#include <utility>
+
+#include "client/src/client_core.h"
+#include "client/src/convert.h"
+#include "registry/v1/cluster.grpc.pb.h"
+
+namespace registry {
+namespace {
+
+MemberRole ToRole(v1::Member::Role role) {
+  switch (role) {
+    case v1::Member::ROLE_LEADER:
+      return MemberRole::kLeader;
+    case v1::Member::ROLE_FOLLOWER:
+      return MemberRole::kFollower;
+    case v1::Member::ROLE_CANDIDATE:
+      return MemberRole::kCandidate;
+    default:  // also numbers of a newer registry
+      return MemberRole::kUnspecified;
+  }
+}
+
+}  // namespace
+
+const char* ToString(MemberRole role) {
+  switch (role) {
+    case MemberRole::kLeader:
+      return "leader";
+    case MemberRole::kFollower:
+      return "follower";
+    case MemberRole::kCandidate:
+      return "candidate";
+    case MemberRole::kUnspecified:
+      break;
+  }
+  return "unspecified";
+}
+
+absl::StatusOr<std::unique_ptr<Admin>> Admin::Create(ClientOptions options) {
+  auto core = ClientCore::Create(std::move(options));
+  if (!core.ok()) return core.status();
+  return std::unique_ptr<Admin>(new Admin(*std::move(core)));
+}
+
+Admin::Admin(std::shared_ptr<ClientCore> core) : core_(std::move(core)) {}
+
+Admin::~Admin() = default;
+
+absl::StatusOr<ClusterStatus> Admin::Status() {
+  v1::StatusResponse response;
+  ClusterStatus result;
+  const absl::Status status =
+      core_->servers().Call({.name = "Status", .timeout = core_->timeout()},
+                            [&](const Server& server, grpc::ClientContext* context) {
+                              result.server = server.address;
+                              return v1::Cluster::NewStub(server.channel)
+                                  ->Status(context, v1::StatusRequest(), &response);
+                            });
+  if (!status.ok()) return status;
+  result.info = ToInfo(response.info());
+  result.node = response.node();
+  result.version = response.version();
+  result.leader = response.leader();
+  for (const v1::Member& member : response.members()) {
+    result.members.push_back({.name = member.name(),
+                              .node_id = member.node_id(),
+                              .address = member.address(),
+                              .role = ToRole(member.role()),
+                              .term = member.term(),
+                              .applied_index = member.applied_index(),
+                              .last_index = member.last_index(),
+                              .digest = member.digest()});
+  }
+  result.services = response.services();
+  result.instances = response.instances();
+  result.leases = response.leases();
+  result.uptime = absl::Milliseconds(response.uptime_ms());
+  return result;
+}
+
+const std::vector<std::string>& Admin::servers() const { return core_->options().servers; }
+
+}  // namespace registry

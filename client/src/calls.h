@@ -1,0 +1,24 @@
+// Writes that both a Client and a Registration make, with a time limit of their own.
+#pragma once
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/src/client_core.h"
+#include "registry/types.h"
+#include "registry/v1/registration.pb.h"
+
+namespace registry {
+
+// The request has its request id, and ids for its instances and lease.
+absl::StatusOr<RegisterResult> Register(ClientCore& core, const v1::RegisterRequest& request,
+                                        Clock::duration timeout);
+
+absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
+                                            const std::vector<InstanceRef>& instances,
+                                            Clock::duration timeout);
+
+absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,
+                                         Clock::duration timeout);
+
+}  // namespace registry

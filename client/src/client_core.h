@@ -1,0 +1,41 @@
+// What a Client, an Admin and their Registrations share. Lives as long as the last of them.
+// Thread-safe.
+//
+// The renewal thread is started by the first use of renewals(); a client that only looks up never
+// has one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <random>
+
+#include "absl/status/statusor.h"
+#include "client/src/renewal_loop.h"
+#include "client/src/request_ids.h"
+#include "client/src/server_set.h"
+#include "registry/client.h"
+
+namespace registry {
+
+class ClientCore {
+ public:
+  static absl::StatusOr<std::shared_ptr<ClientCore>> Create(ClientOptions options);
+
+  explicit ClientCore(ClientOptions checked);
+
+  const ClientOptions& options() const { return options_; }
+  Clock::duration timeout() const { return ToSteady(options_.timeout); }
+  ServerSet& servers() { return servers_; }
+  RequestIds& ids() { return ids_; }
+  RenewalLoop& renewals();
+
+ private:
+  const ClientOptions options_;
+  ServerSet servers_;
+  RequestIds ids_;
+  std::once_flag renewals_once_;
+  std::unique_ptr<RenewalLoop> renewals_;  // last: its thread uses the members above
+};
+
+}  // namespace registry

@@ -1,0 +1,48 @@
+#include "registry/types.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace registry {
+
+const char* ToString(Health health) {
+  switch (health) {
+    case Health::kPassing:
+      return "PASSING";
+    case Health::kSuspect:
+      return "SUSPECT";
+    case Health::kCritical:
+      return "CRITICAL";
+    case Health::kDraining:
+      return "DRAINING";
+    case Health::kUnspecified:
+      break;
+  }
+  return "UNSPECIFIED";
+}
+
+const char* ToString(HealthReason reason) {
+  switch (reason) {
+    case HealthReason::kRegistered:
+      return "registered";
+    case HealthReason::kLeaseExpired:
+      return "lease expired";
+    case HealthReason::kReported:
+      return "reported";
+    case HealthReason::kUnspecified:
+      break;
+  }
+  return "unspecified";
+}
+
+absl::StatusOr<Health> ParseHealth(const std::string& word) {
+  const std::string upper = absl::AsciiStrToUpper(word);
+  for (const Health health :
+       {Health::kPassing, Health::kSuspect, Health::kCritical, Health::kDraining}) {
+    if (upper == ToString(health)) return health;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("health: must be passing, suspect, critical or draining, is \"", word, "\""));
+}
+
+}  // namespace registry
