@@ -1,0 +1,25 @@
+// One function for each command; each stands in the file of its name.
+//
+// It adds the command to the tree, with its options, its arguments and examples below its help.
+// When the command is on the command line, the parser puts what it shall do into *action, which has
+// to outlive the tree.
+//
+// Example: AddStatus(app, &action);
+#pragma once
+
+#include "CLI/CLI.hpp"
+#include "cli/session.h"
+
+namespace registry::cli {
+
+void AddRegister(CLI::App& app, Action* action);
+void AddDeregister(CLI::App& app, Action* action);
+void AddUpdate(CLI::App& app, Action* action);
+void AddSetHealth(CLI::App& app, Action* action);
+void AddLookup(CLI::App& app, Action* action);
+void AddServices(CLI::App& app, Action* action);
+void AddInstances(CLI::App& app, Action* action);
+void AddStatus(CLI::App& app, Action* action);
+void AddCompletion(CLI::App& app, Action* action);
+
+}  // namespace registry::cli

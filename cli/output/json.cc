@@ -1,0 +1,167 @@
+#include "cli/output/json.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "nlohmann/json.hpp"
+
+namespace registry::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Text(const Json& json) {
+  // A server's text that is not UTF-8 becomes U+FFFD instead of an exception.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json ToJson(const Endpoint& endpoint) {
+  return {{"name", endpoint.name},
+          {"host", endpoint.host},
+          {"port", endpoint.port},
+          {"protocol", endpoint.protocol}};
+}
+
+Json IdOrNull(uint64_t id) { return id == 0 ? Json() : Json(HexId(id)); }
+
+Json ToJson(const Instance& instance) {
+  const InstanceSpec& spec = instance.spec;
+  Json endpoints = Json::array();
+  for (const Endpoint& endpoint : spec.endpoints) endpoints.push_back(ToJson(endpoint));
+  Json labels = Json::object();
+  for (const auto& [key, value] : spec.labels) labels[key] = value;
+  const std::string reason =
+      absl::StrReplaceAll(absl::AsciiStrToLower(ToString(instance.reason)), {{" ", "_"}});
+  return {{"namespace", spec.ns},
+          {"service", spec.service},
+          {"id", spec.id},
+          {"health", HealthWord(instance.health)},
+          {"health_reason", reason},
+          {"health_message", instance.message},
+          {"health_since_ms", instance.health_since_ms},
+          {"endpoints", std::move(endpoints)},
+          {"version", spec.version},
+          {"labels", std::move(labels)},
+          {"region", spec.region},
+          {"zone", spec.zone},
+          {"weight", spec.weight},
+          {"lease_id", IdOrNull(instance.lease_id)},
+          {"incarnation", instance.incarnation},
+          {"changed_revision", instance.changed_revision},
+          {"created_ms", instance.created_ms},
+          {"changed_ms", instance.changed_ms}};
+}
+
+Json ToJson(const std::vector<Instance>& instances) {
+  Json array = Json::array();
+  for (const Instance& instance : instances) array.push_back(ToJson(instance));
+  return array;
+}
+
+// Every answer about state begins so.
+Json Begin(const AnswerInfo& info) {
+  return {{"revision", info.revision},
+          {"cluster_id", HexId(info.cluster_id)},
+          {"lag_ms", info.lag_ms},
+          {"leader_known", info.leader_known}};
+}
+
+}  // namespace
+
+std::string HexId(uint64_t id) { return absl::StrCat(absl::Hex(id, absl::kZeroPad16)); }
+
+std::string HealthWord(Health health) { return absl::AsciiStrToLower(ToString(health)); }
+
+std::string LookupJson(const LookupQuery& query, const LookupResult& result) {
+  Json json = Begin(result.info);
+  json["namespace"] = query.ns;
+  json["service"] = query.service;
+  json["total"] = result.total;
+  json["instances"] = ToJson(result.instances);
+  return Text(json);
+}
+
+std::string ServicesJson(const ServicesPage& page) {
+  Json json = Begin(page.info);
+  json["services"] = Json::array();
+  for (const ServiceSummary& service : page.services) {
+    json["services"].push_back({{"namespace", service.ns},
+                                {"service", service.service},
+                                {"passing", service.passing},
+                                {"suspect", service.suspect},
+                                {"critical", service.critical},
+                                {"draining", service.draining},
+                                {"changed_revision", service.changed_revision}});
+  }
+  return Text(json);
+}
+
+std::string InstancesJson(const InstancesPage& page) {
+  Json json = Begin(page.info);
+  json["instances"] = ToJson(page.instances);
+  return Text(json);
+}
+
+std::string RegisterJson(const std::vector<InstanceSpec>& specs, const RegisterResult& result) {
+  Json json = {{"revision", result.revision}, {"lease", nullptr}, {"instances", Json::array()}};
+  if (result.lease.has_value()) {
+    json["lease"] = {{"id", HexId(result.lease->id)},
+                     {"epoch", result.lease->epoch},
+                     {"ttl_ms", absl::ToInt64Milliseconds(result.lease->ttl)},
+                     {"renew_every_ms", absl::ToInt64Milliseconds(result.lease->renew_every)}};
+  }
+  for (size_t i = 0; i < specs.size() && i < result.instances.size(); ++i) {
+    json["instances"].push_back({{"namespace", specs[i].ns},
+                                 {"service", specs[i].service},
+                                 {"id", result.instances[i].id},
+                                 {"incarnation", result.instances[i].incarnation}});
+  }
+  return Text(json);
+}
+
+std::string DeregisterJson(const std::vector<InstanceRef>& instances,
+                           const DeregisterResult& result) {
+  Json json = {{"revision", result.revision}, {"instances", Json::array()}};
+  for (size_t i = 0; i < instances.size() && i < result.removed.size(); ++i) {
+    json["instances"].push_back({{"namespace", instances[i].ns},
+                                 {"service", instances[i].service},
+                                 {"id", instances[i].id},
+                                 {"removed", static_cast<bool>(result.removed[i])}});
+  }
+  return Text(json);
+}
+
+std::string ChangeJson(const ChangeResult& result) {
+  return Text({{"revision", result.revision}, {"instance", ToJson(result.instance)}});
+}
+
+std::string StatusJson(const ClusterStatus& status) {
+  Json json = {{"node", status.node},
+               {"version", status.version},
+               {"server", status.server},
+               {"leader", status.leader.empty() ? Json() : Json(status.leader)}};
+  json.update(Begin(status.info));
+  json["services"] = status.services;
+  json["instances"] = status.instances;
+  json["leases"] = status.leases;
+  json["uptime_ms"] = absl::ToInt64Milliseconds(status.uptime);
+  json["members"] = Json::array();
+  std::vector<Member> members = status.members;
+  std::sort(members.begin(), members.end(),
+            [](const Member& a, const Member& b) { return a.name < b.name; });
+  for (const Member& member : members) {
+    json["members"].push_back({{"name", member.name},
+                               {"node_id", HexId(member.node_id)},
+                               {"address", member.address},
+                               {"role", absl::AsciiStrToLower(ToString(member.role))},
+                               {"term", member.term},
+                               {"applied_index", member.applied_index},
+                               {"last_index", member.last_index},
+                               {"digest", HexId(member.digest)}});
+  }
+  return Text(json);
+}
+
+}  // namespace registry::cli

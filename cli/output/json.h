@@ -1,0 +1,36 @@
+// The answers of all commands as JSON: one object each, indented, ending with a newline.
+// docs/cli.md promises the shapes.
+//
+//   return session.console().Print(LookupJson(query, *result));
+//
+// Numbers: revisions, incarnations, counts and *_ms. Ids of 64 random bits (lease, cluster, node)
+// and digests are strings of 16 hexadecimal digits, because JSON readers round numbers beyond 2^53.
+// Absent things are null or empty, never left out. Keys have a fixed order, labels and members are
+// sorted, instances stand in the registry's order.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "registry/admin.h"
+#include "registry/types.h"
+
+namespace registry::cli {
+
+std::string LookupJson(const LookupQuery& query, const LookupResult& result);
+std::string ServicesJson(const ServicesPage& page);
+std::string InstancesJson(const InstancesPage& page);
+// `specs` and `result.instances` are of the same length and order.
+std::string RegisterJson(const std::vector<InstanceSpec>& specs, const RegisterResult& result);
+// `instances` and `result.removed` are of the same length and order.
+std::string DeregisterJson(const std::vector<InstanceRef>& instances,
+                           const DeregisterResult& result);
+std::string ChangeJson(const ChangeResult& result);
+std::string StatusJson(const ClusterStatus& status);
+
+// 16 hexadecimal digits.
+std::string HexId(uint64_t id);
+// "passing", as the command line takes it.
+std::string HealthWord(Health health);
+
+}  // namespace registry::cli
