@@ -1,0 +1,81 @@
+#include "tests/support/daemon.h"
+
+#include <signal.h>
+
+#include <filesystem>
+#include <sstream>
+#include <utility>
+
+#include "tests/support/wait_for.h"
+
+namespace registryd::testing {
+
+Daemon::Daemon(std::string data_dir, std::vector<std::string> flags)
+    : data_dir_(std::move(data_dir)), flags_(std::move(flags)) {}
+
+void Daemon::Launch() {
+  const auto address_or_any = [this](const std::string& key) {
+    const auto found = addresses_.find(key);
+    return found == addresses_.end() ? std::string("127.0.0.1:0") : found->second;
+  };
+  std::filesystem::remove(files_.path() + "/ready");
+  std::vector<std::string> argv = {BinDir() + "/registryd",
+                                   "--data-dir",
+                                   data_dir_,
+                                   "--ready-file",
+                                   files_.path() + "/ready",
+                                   "--listen",
+                                   address_or_any("api"),
+                                   "--peer-listen",
+                                   address_or_any("peer"),
+                                   "--http-listen",
+                                   address_or_any("http")};
+  argv.insert(argv.end(), flags_.begin(), flags_.end());
+  process_ = std::make_unique<ChildProcess>(argv, files_.path() + "/out", files_.path() + "/err");
+}
+
+bool Daemon::Start() {
+  Launch();
+  const bool ended_or_ready = WaitFor(
+      [this] { return std::filesystem::exists(files_.path() + "/ready") || !process_->running(); });
+  if (!ended_or_ready || !process_->running()) return false;
+  addresses_ = ParseReadyFile(ReadFile(files_.path() + "/ready"));
+  return !address().empty();
+}
+
+void Daemon::Kill9() {
+  process_->Signal(SIGKILL);
+  process_->Wait();
+}
+
+std::optional<int> Daemon::Stop() {
+  process_->Signal(SIGTERM);
+  return process_->Wait();
+}
+
+std::string Daemon::address() const {
+  const auto found = addresses_.find("api");
+  return found == addresses_.end() ? "" : found->second;
+}
+
+std::string Daemon::http_address() const {
+  const auto found = addresses_.find("http");
+  return found == addresses_.end() ? "" : found->second;
+}
+
+std::string Daemon::Log() const {
+  return "registryd on " + data_dir_ + ":\n" + ReadFile(files_.path() + "/out") +
+         ReadFile(files_.path() + "/err");
+}
+
+std::map<std::string, std::string> ParseReadyFile(const std::string& text) {
+  std::map<std::string, std::string> values;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t equals = line.find('=');
+    if (equals != std::string::npos) values[line.substr(0, equals)] = line.substr(equals + 1);
+  }
+  return values;
+}
+
+}  // namespace registryd::testing

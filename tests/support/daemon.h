@@ -1,0 +1,67 @@
+// The real registryd as a process of a test.
+//
+//   TempDir dir;
+//   Daemon daemon(dir.path() + "/data");
+//   ASSERT_TRUE(daemon.Start()) << daemon.Log();
+//   Stubs stubs(daemon.address());
+//   daemon.Kill9();
+//   ASSERT_TRUE(daemon.Start()) << daemon.Log();   // the same data, the same ports
+//   EXPECT_EQ(daemon.Stop(), 0) << daemon.Log();
+//
+// Ports come from the kernel at the first start and stay. Threads: the test's own, except Kill9's
+// signal (SignalKill9), which any thread may send.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/child_process.h"
+#include "tests/support/temp_dir.h"
+
+namespace registryd::testing {
+
+class Daemon {
+ public:
+  explicit Daemon(std::string data_dir, std::vector<std::string> flags = {});
+
+  // Starts it and waits until it serves. False: it ended, or was not ready in time; see Log().
+  [[nodiscard]] bool Start();
+  // Starts it and does not wait: for a start that is expected to fail.
+  void Launch();
+  // The exit status; absent: it still runs at the deadline.
+  std::optional<int> Wait() { return process_->Wait(); }
+
+  // SIGKILL, and waits until the process is gone.
+  void Kill9();
+  void SignalKill9() const { process_->Signal(9); }
+  // SIGTERM; the exit status. Absent: it did not end within the five seconds that it promises (and
+  // some patience for a busy machine).
+  std::optional<int> Stop();
+
+  bool running() { return process_ != nullptr && process_->running(); }
+  pid_t pid() const { return process_->pid(); }
+  const std::string& data_dir() const { return data_dir_; }
+
+  // From the ready file: "api", "http", ... -> "127.0.0.1:41234".
+  const std::map<std::string, std::string>& addresses() const { return addresses_; }
+  std::string address() const;       // of the gRPC API
+  std::string http_address() const;  // empty where it has none
+
+  // Everything that it wrote, all starts together.
+  std::string Log() const;
+
+ private:
+  std::string data_dir_;
+  std::vector<std::string> flags_;
+  std::map<std::string, std::string> addresses_;
+  TempDir files_;  // ready file, output
+  std::unique_ptr<ChildProcess> process_;
+};
+
+// Lines "key=value" of a ready file.
+std::map<std::string, std::string> ParseReadyFile(const std::string& text);
+
+}  // namespace registryd::testing
