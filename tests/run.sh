@@ -19,7 +19,7 @@ while [[ $# -gt 0 ]]; do
     *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 done
-[[ ${#presets[@]} -gt 0 ]] || presets=(asan dev)
+[[ ${#presets[@]} -gt 0 ]] || presets=(dev)
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS"; }
 

@@ -201,12 +201,14 @@ void Renewals::AbandonStream() {
   abandoned_.push_back(std::move(stream_));
 }
 
+// A registry that comes back gives every lease a full ttl from then on, however long it was away: a
+// quarter of the shortest ttl, or of what is left of it, is soon enough for all of them.
 Clock::duration Renewals::Hurry(Clock::duration pause, TimePoint now) const {
   for (const auto& [id, entry] : leases_) {
-    const auto left = entry->renewed_at() + ToSteady(entry->lease().ttl) - now;
-    if (left > Clock::duration::zero()) {
-      pause = std::min(pause, std::max<Clock::duration>(left / 4, kBackoffFirst));
-    }
+    const Clock::duration ttl = ToSteady(entry->lease().ttl);
+    const Clock::duration left = entry->renewed_at() + ttl - now;
+    const Clock::duration useful = left > Clock::duration::zero() ? left : ttl;
+    pause = std::min(pause, std::max<Clock::duration>(useful / 4, kBackoffFirst));
   }
   return pause;
 }

@@ -33,9 +33,9 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
   // The registry is asked directly, whatever proxy the environment names for the web.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // gRPC's defaults (up to two minutes) would hide a restarted server for longer than a lease
-  // lives.
+  // lives; the shortest lease is 2 s.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                    2'000);  // this one limits a connection attempt
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);

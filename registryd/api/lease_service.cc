@@ -30,7 +30,7 @@ class KeepAliveCall final
   void OnStart() override { StartRead(&request_); }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Close(grpc::Status::OK);
+    if (!ok) return EndOfInput();
     if (request_.lease_ids_size() != request_.epochs_size()) {
       return Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
                                 Text("epochs: must be as many as lease_ids, are ",
@@ -68,12 +68,31 @@ class KeepAliveCall final
     Wake();
   }
 
+  // The client has said all it has to say; what it asked is answered first.
+  void EndOfInput() {
+    {
+      MutexLock lock(mutex_);
+      input_ended_ = true;
+      if (unanswered_ != 0) return;
+    }
+    Close(grpc::Status::OK);
+  }
+
   bool Next(KeepAliveResponse* out) override {
     std::pair<uint64_t, liveness::RenewalAnswer> next;
     bool read_on;
+    bool over = false;
     {
       MutexLock lock(mutex_);
-      if (ready_.empty()) return false;
+      over = input_ended_ && unanswered_ == 0;
+      if (!over && ready_.empty()) return false;
+    }
+    if (over) {
+      Close(grpc::Status::OK);
+      return false;
+    }
+    {
+      MutexLock lock(mutex_);
       next = std::move(ready_.front());
       ready_.pop_front();
       --unanswered_;
@@ -95,6 +114,7 @@ class KeepAliveCall final
   std::deque<std::pair<uint64_t, liveness::RenewalAnswer>> ready_ ABSL_GUARDED_BY(mutex_);
   size_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
+  bool input_ended_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -2,7 +2,8 @@
 //
 //   std::optional<Admission::Ticket> ticket = admission->Admit(command.size());
 //   if (!ticket) ...RESOURCE_EXHAUSTED...
-//   done = [ticket = *std::move(ticket), ...] { ... };      // what it took is free again when the ticket goes
+//   done = [ticket = *std::move(ticket), ...] { ... };      // what it took is free again when the
+//   ticket goes
 //
 // Threads: any.
 #pragma once

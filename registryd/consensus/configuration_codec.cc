@@ -16,7 +16,8 @@ constexpr char kFormat = 1;
 absl::Status CheckConfiguration(const Configuration& configuration) {
   if (configuration.empty()) return absl::InvalidArgumentError("a configuration needs a server");
   if (configuration.size() > kMaxServers) {
-    return absl::InvalidArgumentError(Text("a configuration has at most ", kMaxServers, " servers"));
+    return absl::InvalidArgumentError(
+        Text("a configuration has at most ", kMaxServers, " servers"));
   }
   for (size_t i = 0; i < configuration.size(); ++i) {
     const Server& server = configuration[i];

@@ -1,12 +1,13 @@
-// A configuration entry's bytes: libraft's own format, so that the core can read what the log holds.
+// A configuration entry's bytes: libraft's own format, so that the core can read what the log
+// holds.
 //
-//   LogEntry first{Term(1), EntryType::kConfiguration, *EncodeConfiguration({{NodeId(7), "10.0.0.1:7002"}})};
-//   log->Bootstrap(identity, first);                        // entry 1 of every log
-//   absl::StatusOr<Configuration> now = DecodeConfiguration(*entry.payload);
+//   LogEntry first{Term(1), EntryType::kConfiguration, *EncodeConfiguration({{NodeId(7),
+//   "10.0.0.1:7002"}})}; log->Bootstrap(identity, first);                        // entry 1 of
+//   every log absl::StatusOr<Configuration> now = DecodeConfiguration(*entry.payload);
 //
-// Format: u8 version (1), u64 count, per server u64 id, address with a final zero byte, u8 role; zeros up to a multiple
-// of 8; little endian. Decoding checks every bound: the core's own decoder trusts its input, so nothing reaches it that
-// was not decoded here first.
+// Format: u8 version (1), u64 count, per server u64 id, address with a final zero byte, u8 role;
+// zeros up to a multiple of 8; little endian. Decoding checks every bound: the core's own decoder
+// trusts its input, so nothing reaches it that was not decoded here first.
 #pragma once
 
 #include <string>

@@ -38,9 +38,8 @@ bool IsVoter(const Configuration& configuration, NodeId id) {
 
 size_t VoterCount(const Configuration& configuration) {
   return static_cast<size_t>(
-      std::count_if(configuration.begin(), configuration.end(), [](const Server& server) {
-        return server.suffrage == Suffrage::kVoter;
-      }));
+      std::count_if(configuration.begin(), configuration.end(),
+                    [](const Server& server) { return server.suffrage == Suffrage::kVoter; }));
 }
 
 }  // namespace registryd::consensus

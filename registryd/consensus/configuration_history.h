@@ -1,8 +1,8 @@
 // The configurations that the log and its snapshot record hold, with the index of each.
 //
-// The core keeps the newest one and the newest committed one. A snapshot record needs the one as of any applied index,
-// and a probe needs the newest voters, so the driver keeps its own list. It is short: one entry per membership change
-// since the last log cut. Threads: one.
+// The core keeps the newest one and the newest committed one. A snapshot record needs the one as of
+// any applied index, and a probe needs the newest voters, so the driver keeps its own list. It is
+// short: one entry per membership change since the last log cut. Threads: one.
 #pragma once
 
 #include <map>

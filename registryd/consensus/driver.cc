@@ -80,7 +80,8 @@ void Driver::Submit(std::vector<LogEntry> entries, std::vector<ProposeDone> done
     return;
   }
   for (size_t i = 0; rv == 0 && i < dones.size(); ++i) {
-    if (dones[i]) pending_.Add(LogIndex(update.entries_index + i), CurrentTerm(), std::move(dones[i]));
+    if (dones[i])
+      pending_.Add(LogIndex(update.entries_index + i), CurrentTerm(), std::move(dones[i]));
   }
   Handle(rv, update, std::move(entries));
 }
@@ -126,8 +127,8 @@ void Driver::Applied(LogIndex index) {
 }
 
 int64_t Driver::TimeoutDueMs() const {
-  // The core's own answer lies in the past for ever when a server was demoted to spare, and each TIMEOUT makes a leader
-  // doubt peers that have not answered since the last one.
+  // The core's own answer lies in the past for ever when a server was demoted to spare, and each
+  // TIMEOUT makes a leader doubt peers that have not answered since the last one.
   const int64_t pause = Leads() ? std::max(1, options_.heartbeat_ms / 2) : 1;
   return std::max(static_cast<int64_t>(raft_shim_timeout_at_ms(core_)), last_timeout_ms_ + pause);
 }

@@ -1,5 +1,6 @@
-// One member's Raft: the only caller of the core. Deterministic, single-threaded, no I/O of its own but the synced write
-// of term and vote; RaftThread gives it a thread, the simulator runs many of them in one.
+// One member's Raft: the only caller of the core. Deterministic, single-threaded, no I/O of its own
+// but the synced write of term and vote; RaftThread gives it a thread, the simulator runs many of
+// them in one.
 //
 //   Driver driver({&log, &transport, &machine, &clock, on_persisted}, options);
 //   RETURN_IF_ERROR(driver.Start(*log.Load(), applied));
@@ -7,15 +8,15 @@
 //   driver.EndRound();                               // after a batch of calls
 //   if (clock.MonotonicMs() >= driver.NextTickMs()) driver.Tick();
 //
-// Every call feeds an event to the core and handles the update in the order that the core's contract asks for: term and
-// vote (synced), entries, messages, commit index, role. Entries are handed to the state machine up to what is both
-// committed and on this disk.
+// Every call feeds an event to the core and handles the update in the order that the core's
+// contract asks for: term and vote (synced), entries, messages, commit index, role. Entries are
+// handed to the state machine up to what is both committed and on this disk.
 //
-// Not here yet: snapshots between members. A peer that needs one is logged once and asked again at every heartbeat;
-// SendSnapshot and SetReceivingSnapshot are where it will go.
+// Not here yet: snapshots between members. A peer that needs one is logged once and asked again at
+// every heartbeat; SendSnapshot and SetReceivingSnapshot are where it will go.
 //
-// Threads: one. Callbacks (`done`, StateMachine, Transport, LogStore) run inside the calls and must not call back in.
-// Errors: a violated invariant stops the process.
+// Threads: one. Callbacks (`done`, StateMachine, Transport, LogStore) run inside the calls and must
+// not call back in. Errors: a violated invariant stops the process.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +62,7 @@ struct RaftStatus {
   LogIndex last_index;
   LogIndex commit;
   LogIndex applied;
-  LogIndex snapshot;  // the last cut
+  LogIndex snapshot;                                   // the last cut
   std::shared_ptr<const Configuration> configuration;  // the newest, committed or not; never null
   LogIndex configuration_index;
   bool configuration_committed = true;
@@ -82,11 +83,11 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Once, first. `applied`: what the state machine holds; entries after it are handed over again. DATA_LOSS when log and
-  // state machine do not fit together.
+  // Once, first. `applied`: what the state machine holds; entries after it are handed over again.
+  // DATA_LOSS when log and state machine do not fit together.
   absl::Status Start(LogStore::Loaded loaded, LogIndex applied);
-  // Answers everything that waits: proposals in the log ABORTED, reads UNAVAILABLE. Only Persisted and Applied may follow;
-  // they do nothing.
+  // Answers everything that waits: proposals in the log ABORTED, reads UNAVAILABLE. Only Persisted
+  // and Applied may follow; they do nothing.
   void Stop();
 
   // Takes all of `proposals` as one batch and answers each exactly once, by its `done`.
@@ -101,12 +102,13 @@ class Driver {
   int64_t NextTickMs() const;
   // After a batch of calls: followers that no entries went to learn the new commit index at once.
   void EndRound();
-  // Hands leadership to `to` (0: the voter that is furthest). `done`: OK when this node no longer leads; UNAVAILABLE when
-  // it does not lead, nobody can take over, or nobody did within an election timeout. Proposals are refused meanwhile.
+  // Hands leadership to `to` (0: the voter that is furthest). `done`: OK when this node no longer
+  // leads; UNAVAILABLE when it does not lead, nobody can take over, or nobody did within an
+  // election timeout. Proposals are refused meanwhile.
   using TransferDone = absl::AnyInvocable<void(absl::Status) &&>;
   void Transfer(NodeId to, TransferDone done);
-  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk. Does nothing for an
-  // index at or before the last cut.
+  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk.
+  // Does nothing for an index at or before the last cut.
   void CutLog(LogIndex durable);
   // While snapshot data is being received: heartbeats keep the leader alive for us (F4).
   void SetReceivingSnapshot(bool receiving) { receiving_snapshot_ = receiving; }
@@ -161,7 +163,8 @@ class Driver {
   void FillWindow(const Server& to);
   Peer& PeerOf(NodeId id);
 
-  std::vector<LogEntry> ReadLog(LogIndex first, LogIndex last, size_t max_entries, size_t max_bytes);
+  std::vector<LogEntry> ReadLog(LogIndex first, LogIndex last, size_t max_entries,
+                                size_t max_bytes);
 
   uint64_t Now();
   int64_t TimeoutDueMs() const;
@@ -182,8 +185,9 @@ class Driver {
   int64_t last_timeout_ms_ = INT64_MIN / 2;
   Role role_ = Role::kFollower;
   Term leader_term_;  // term in which a leader was last heard
-  LogIndex lead_start_;       // leader: ready when this is committed; 0: no entry of this term submitted yet
-  LogIndex led_commit_;       // commit index when this node last led
+  LogIndex
+      lead_start_;  // leader: ready when this is committed; 0: no entry of this term submitted yet
+  LogIndex led_commit_;  // commit index when this node last led
   bool needs_barrier_ = false;
   bool receiving_snapshot_ = false;
   StateMachine::Leadership reported_;

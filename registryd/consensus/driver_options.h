@@ -14,8 +14,8 @@ struct DriverOptions {
   std::string address;  // host:port for peers; what the configuration says of this node
   uint32_t seed = 0;    // of the election timers; real entropy, a fixed number only in a simulation
 
-  // A follower that hears nothing for one to two times this long stands for election; a leader without a majority for
-  // this long steps down.
+  // A follower that hears nothing for one to two times this long stands for election; a leader
+  // without a majority for this long steps down.
   int election_timeout_ms = 500;
   int heartbeat_ms = 75;
 
@@ -32,7 +32,8 @@ struct DriverOptions {
   size_t max_unapplied_bytes = 64 << 20;
   // Newest entries kept in memory.
   size_t log_cache_bytes = 64 << 20;
-  // Entries before the cut that stay in the log, so that a follower that is a little behind needs no snapshot.
+  // Entries before the cut that stay in the log, so that a follower that is a little behind needs
+  // no snapshot.
   uint32_t trailing_entries = 50'000;
   // Linearizable reads that wait for a round.
   size_t max_waiting_reads = 65536;

@@ -45,8 +45,9 @@ void Driver::Receive(PeerMessage message) {
     }
     return;
   }
-  // Answers count only from members. Requests do from anybody whom the transport let in: a leader or candidate may be in
-  // a configuration that has not reached this log yet, and without it this node could never learn of it.
+  // Answers count only from members. Requests do from anybody whom the transport let in: a leader
+  // or candidate may be in a configuration that has not reached this log yet, and without it this
+  // node could never learn of it.
   const bool member = FindServer(*configurations_.Newest().second, message.from) != nullptr;
   if (IsAnswer(message) && !member) return;
   if (Leads() && member) PeerOf(message.from).heard_ms = static_cast<int64_t>(Now());
@@ -80,7 +81,8 @@ void Driver::Receive(PeerMessage message) {
             Step(shim);
           },
           [&](const Probe& probe) {
-            // The term that the core knows is on disk. Silence from a later one makes the prober's round time out.
+            // The term that the core knows is on disk. Silence from a later one makes the prober's
+            // round time out.
             if (CurrentTerm() <= probe.term) {
               SendBody(message.from, message.from_address, ProbeAck{probe.term, probe.context});
             }
@@ -107,8 +109,8 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
   }
   REGISTRYD_CHECK(append.term > CurrentTerm() || !Leads(), "two leaders in one term");
   if (receiving_snapshot_) AnchorAtZero(LastIndex(), &append);
-  TrimToSnapshot({LogIndex(raft_shim_first_index(core_)),
-                  LogIndex(raft_shim_snapshot_index(core_)), Term(raft_shim_snapshot_term(core_))},
+  TrimToSnapshot({LogIndex(raft_shim_first_index(core_)), LogIndex(raft_shim_snapshot_index(core_)),
+                  Term(raft_shim_snapshot_term(core_))},
                  &append);
   for (AppendEntries& part : SplitAtConfigurations(std::move(append))) {
     ReceiveAppendPart(from, std::move(part));
@@ -116,8 +118,8 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
 }
 
 void Driver::ReceiveAppendPart(const PeerMessage& from, AppendEntries part) {
-  // A leader appends a configuration only after the one before it was committed. The core keeps one uncommitted
-  // configuration only, and would roll back too far if it did not learn that.
+  // A leader appends a configuration only after the one before it was committed. The core keeps one
+  // uncommitted configuration only, and would roll back too far if it did not learn that.
   if (!part.entries.empty() && part.entries[0].type == EntryType::kConfiguration &&
       TermOf(part.prev_log_index) == part.prev_log_term) {
     CommitConfiguration(part.prev_log_index);

@@ -92,13 +92,12 @@ void Driver::FillWindow(const Server& to) {
       window.Drop();  // the log was cut meanwhile
       return;
     }
-    std::vector<LogEntry> entries = ReadLog(prev + 1, window.end(), options_.max_message_entries,
-                                            options_.max_message_bytes);
+    std::vector<LogEntry> entries =
+        ReadLog(prev + 1, window.end(), options_.max_message_entries, options_.max_message_bytes);
     // F2: a configuration is the first entry of its message.
-    const auto end =
-        std::find_if(entries.begin() + 1, entries.end(), [](const LogEntry& entry) {
-          return entry.type == EntryType::kConfiguration;
-        });
+    const auto end = std::find_if(entries.begin() + 1, entries.end(), [](const LogEntry& entry) {
+      return entry.type == EntryType::kConfiguration;
+    });
     entries.erase(end, entries.end());
     size_t bytes = 0;
     for (const LogEntry& entry : entries) bytes += EntryBytes(entry);
@@ -119,8 +118,9 @@ void Driver::SendSnapshot(const Server& to, LogIndex index) {
   Peer& peer = PeerOf(to.id);
   if (peer.snapshot_logged) return;
   peer.snapshot_logged = true;
-  log::Warning("a peer is behind the start of the log and needs a snapshot, which cannot be sent yet",
-               {{"peer", to.id}, {"address", to.address}, {"index", index}});
+  log::Warning(
+      "a peer is behind the start of the log and needs a snapshot, which cannot be sent yet",
+      {{"peer", to.id}, {"address", to.address}, {"index", index}});
 }
 
 void Driver::EndRound() {

@@ -19,7 +19,8 @@ absl::Status CheckLoaded(const LogStore::Loaded& loaded, LogIndex applied) {
       loaded.entries.empty() ? snapshot : loaded.first_index + (loaded.entries.size() - 1);
   const bool used = loaded.snapshot.has_value() || !loaded.entries.empty();
   if (used && !loaded.term) return absl::DataLossError("the log has entries but no term");
-  if (!used && loaded.voted_for && !loaded.term) return absl::DataLossError("a vote without a term");
+  if (!used && loaded.voted_for && !loaded.term)
+    return absl::DataLossError("a vote without a term");
   if (loaded.snapshot && (!loaded.snapshot->index || !loaded.snapshot->term)) {
     return absl::DataLossError("the snapshot record has no index or term");
   }
@@ -28,8 +29,7 @@ absl::Status CheckLoaded(const LogStore::Loaded& loaded, LogIndex applied) {
       return absl::DataLossError(Text("the log holds entries ", loaded.first_index, " to ", last,
                                       ", which do not continue the snapshot record at ", snapshot));
     }
-    if (loaded.first_index == LogIndex(1) &&
-        loaded.entries[0].type != EntryType::kConfiguration) {
+    if (loaded.first_index == LogIndex(1) && loaded.entries[0].type != EntryType::kConfiguration) {
       return absl::DataLossError("entry 1 of the log is not a configuration");
     }
   }
@@ -74,8 +74,9 @@ absl::Status Driver::Start(LogStore::Loaded loaded, LogIndex applied) {
     entries.push_back(shim);
   }
 
-  // The only voter elects itself without a new term (F5). What it wrote and did not sync before a crash may be on a
-  // standby already, so the same index and term must not be used for another entry.
+  // The only voter elects itself without a new term (F5). What it wrote and did not sync before a
+  // crash may be on a standby already, so the same index and term must not be used for another
+  // entry.
   const Configuration& newest = *configurations_.Newest().second;
   if (VoterCount(newest) == 1 && IsVoter(newest, options_.id)) {
     ++loaded.term;

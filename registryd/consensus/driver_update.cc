@@ -19,7 +19,8 @@ constexpr size_t kMaxRangeBytes = 1 << 20;
 }  // namespace
 
 void Driver::Handle(int rv, const RaftShimUpdate& update, std::vector<LogEntry> entries) {
-  // A committed entry conflicts (corruption), memory is exhausted, or an event that must not fail did.
+  // A committed entry conflicts (corruption), memory is exhausted, or an event that must not fail
+  // did.
   REGISTRYD_CHECK(rv == 0, raft_shim_error_text(rv));
   if (update.term_or_vote) {
     parts_.log->SaveTermAndVote(CurrentTerm(), NodeId(raft_shim_voted_for(core_)));
@@ -48,7 +49,8 @@ void Driver::Handle(int rv, const RaftShimUpdate& update, std::vector<LogEntry> 
 
 void Driver::HandleEntries(LogIndex first, std::vector<LogEntry> entries) {
   REGISTRYD_CHECK(first > handed_, Text("entry ", first, " was applied and is overwritten"));
-  REGISTRYD_CHECK(first + (entries.size() - 1) == LastIndex(), "the log does not end where it should");
+  REGISTRYD_CHECK(first + (entries.size() - 1) == LastIndex(),
+                  "the log does not end where it should");
   configurations_.Truncate(first);
   for (size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].type != EntryType::kConfiguration) continue;
@@ -73,8 +75,9 @@ void Driver::HandleRole() {
     needs_barrier_ = false;
     lead_start_ = LogIndex();
     peers_.clear();
-    // What this node committed as leader will be applied here, and answered then. The commit index may be further by
-    // now: the message that deposed it may have overwritten its entries and committed others in one step.
+    // What this node committed as leader will be applied here, and answered then. The commit index
+    // may be further by now: the message that deposed it may have overwritten its entries and
+    // committed others in one step.
     for (ProposeDone& done : pending_.TakeAfter(led_commit_)) {
       std::move(done)(absl::AbortedError("leadership was lost; the outcome is unknown"));
     }

@@ -1,5 +1,6 @@
-// The seams of the consensus layer: what it offers upward (Proposer), what it drives (StateMachine), and what is
-// injected so that a simulator can run whole clusters in one thread (LogStore, Transport, and base/clock.h).
+// The seams of the consensus layer: what it offers upward (Proposer), what it drives
+// (StateMachine), and what is injected so that a simulator can run whole clusters in one thread
+// (LogStore, Transport, and base/clock.h).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +22,11 @@ struct PeerMessage;  // consensus/peer_message.h
 class Proposer {
  public:
   virtual ~Proposer() = default;
-  // Queues a command; never blocks. `done` runs exactly once: on the loop after the command was applied here, or on any
-  // thread with an error.
+  // Queues a command; never blocks. `done` runs exactly once: on the loop after the command was
+  // applied here, or on any thread with an error.
   virtual void Propose(std::string command, ProposeDone done) = 0;
-  // `done` gets the index that a linearizable read must have applied before it answers; UNAVAILABLE without a quorum.
+  // `done` gets the index that a linearizable read must have applied before it answers; UNAVAILABLE
+  // without a quorum.
   virtual void ReadIndex(absl::AnyInvocable<void(absl::StatusOr<LogIndex>) &&> done) = 0;
 };
 
@@ -32,15 +34,16 @@ class Proposer {
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
-  // Raft thread, on the leader, before the command is submitted: refuses what replicas could not read and stamps the
-  // leader's time. Must not block.
+  // Raft thread, on the leader, before the command is submitted: refuses what replicas could not
+  // read and stamps the leader's time. Must not block.
   virtual absl::Status Prepare(std::string& command) = 0;
-  // Raft thread: takes a range of consecutive committed entries (commands, barriers and configurations). Must not
-  // block: it hands them to the loop, which reports progress by RaftThread::OnApplied. At most
-  // DriverOptions::max_unapplied entries are handed over and not reported.
+  // Raft thread: takes a range of consecutive committed entries (commands, barriers and
+  // configurations). Must not block: it hands them to the loop, which reports progress by
+  // RaftThread::OnApplied. At most DriverOptions::max_unapplied entries are handed over and not
+  // reported.
   virtual void Apply(std::vector<Committed> range) = 0;
-  // Raft thread: this node's role changed, or a leader became known or unknown, or a leader became ready (it has
-  // committed an entry of its own term).
+  // Raft thread: this node's role changed, or a leader became known or unknown, or a leader became
+  // ready (it has committed an entry of its own term).
   struct Leadership {
     Role role = Role::kFollower;
     Term term;
@@ -50,9 +53,9 @@ class StateMachine {
   virtual void OnLeadership(const Leadership& leadership) = 0;
 };
 
-// Where the log lies. Implemented by storage::RocksLogStore and by a simulated disk. A storage error is fatal: the
-// implementation stops the process, and a restart recovers.
-// Threads: all calls come from the raft thread; Append's and Cut's callbacks may come from any thread.
+// Where the log lies. Implemented by storage::RocksLogStore and by a simulated disk. A storage
+// error is fatal: the implementation stops the process, and a restart recovers. Threads: all calls
+// come from the raft thread; Append's and Cut's callbacks may come from any thread.
 class LogStore {
  public:
   struct EntryInfo {
@@ -68,26 +71,30 @@ class LogStore {
     std::vector<EntryInfo> entries;
   };
   virtual ~LogStore() = default;
-  // Once, before anything else. DATA_LOSS when the log has a gap or does not continue the snapshot record.
+  // Once, before anything else. DATA_LOSS when the log has a gap or does not continue the snapshot
+  // record.
   virtual absl::StatusOr<Loaded> Load() = 0;
   // Returns when both are on disk (synced).
   virtual void SaveTermAndVote(Term term, NodeId voted_for) = 0;
-  // Asynchronous and in order. When `first` is not beyond the last index, everything from `first` on is removed first.
-  // `done` runs when the entries are on disk (synced); appends that wait together share one sync.
+  // Asynchronous and in order. When `first` is not beyond the last index, everything from `first`
+  // on is removed first. `done` runs when the entries are on disk (synced); appends that wait
+  // together share one sync.
   virtual void Append(LogIndex first, std::vector<LogEntry> entries,
                       absl::AnyInvocable<void() &&> done) = 0;
-  // Entries [first, last], as many as fit into max_bytes but at least one. Sees every Append that was called before,
-  // synced or not. CHECK-fails for an index that is not in the log.
+  // Entries [first, last], as many as fit into max_bytes but at least one. Sees every Append that
+  // was called before, synced or not. CHECK-fails for an index that is not in the log.
   virtual std::vector<LogEntry> Read(LogIndex first, LogIndex last, size_t max_bytes) = 0;
-  // Writes the snapshot record and removes entries below `first_kept`, in one batch. Asynchronous, in order with Append.
+  // Writes the snapshot record and removes entries below `first_kept`, in one batch. Asynchronous,
+  // in order with Append.
   virtual void Cut(const SnapshotRecord& record, LogIndex first_kept) = 0;
-  // False: the disk is below its reserve; proposals are refused with RESOURCE_EXHAUSTED until it is true again.
+  // False: the disk is below its reserve; proposals are refused with RESOURCE_EXHAUSTED until it is
+  // true again.
   virtual bool HasSpace() const = 0;
 };
 
-// Carries messages to peers. May drop them at any time; never reorders those of one direction, a reconnect included.
-// The message and what it points to are valid during the call only. AppendEntries messages come with their entries
-// filled in. Threads: raft thread.
+// Carries messages to peers. May drop them at any time; never reorders those of one direction, a
+// reconnect included. The message and what it points to are valid during the call only.
+// AppendEntries messages come with their entries filled in. Threads: raft thread.
 class Transport {
  public:
   virtual ~Transport() = default;

@@ -1,11 +1,11 @@
 // The newest entries of the log in memory, so that sending and applying seldom read the disk.
 //
 //   LogCache cache(64 << 20);
-//   cache.Append(index, entries);       // consecutive; truncates first when `index` is not beyond the end
-//   cache.Read(from, to, 1024, 256 << 10, &out);
+//   cache.Append(index, entries);       // consecutive; truncates first when `index` is not beyond
+//   the end cache.Read(from, to, 1024, 256 << 10, &out);
 //
-// Payloads are shared with the log store and the state machine, not copied. Over the limit the oldest entries go; the
-// newest entry always stays. Threads: one.
+// Payloads are shared with the log store and the state machine, not copied. Over the limit the
+// oldest entries go; the newest entry always stays. Threads: one.
 #pragma once
 
 #include <cstddef>

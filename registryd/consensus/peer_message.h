@@ -1,10 +1,12 @@
-// What members say to each other: Raft's RPCs and the probes of linearizable reads, as plain values.
+// What members say to each other: Raft's RPCs and the probes of linearizable reads, as plain
+// values.
 //
 //   PeerMessage message{NodeId(1), "10.0.0.1:7002", Probe{term, context}};
 //   if (const auto* probe = std::get_if<Probe>(&message.body)) ...
 //
-// Transport, simulator and codecs see these and never raft.h. A transport carries a message whole or not at all, never
-// reorders those of one direction (a reconnect included), and checks that `from` is who the connection says it is.
+// Transport, simulator and codecs see these and never raft.h. A transport carries a message whole
+// or not at all, never reorders those of one direction (a reconnect included), and checks that
+// `from` is who the connection says it is.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +35,8 @@ struct RequestVoteResult {
   bool pre_vote = false;
 };
 
-// At most DriverOptions::max_message_entries entries and max_message_bytes bytes (one entry may be larger). A
-// configuration is always the first entry of its message.
+// At most DriverOptions::max_message_entries entries and max_message_bytes bytes (one entry may be
+// larger). A configuration is always the first entry of its message.
 struct AppendEntries {
   Term term;
   LogIndex prev_log_index;
@@ -76,7 +78,8 @@ struct ProbeAck {
 
 struct PeerMessage {
   NodeId from;
-  std::string from_address;  // where answers go, also when the receiver does not know the sender yet
+  std::string
+      from_address;  // where answers go, also when the receiver does not know the sender yet
   std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot,
                TimeoutNow, Probe, ProbeAck>
       body;

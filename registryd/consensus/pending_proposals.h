@@ -1,8 +1,9 @@
 // The proposals of this leader that are in the log and not yet handed to the state machine.
 //
 //   pending.Add(index, term, std::move(done));     // indexes only grow
-//   ProposeDone done = pending.Take(index, term);   // when the entry is handed over; empty: not proposed here
-//   for (ProposeDone& lost : pending.TakeAfter(commit)) ...   // leadership was lost: their outcome is unknown
+//   ProposeDone done = pending.Take(index, term);   // when the entry is handed over; empty: not
+//   proposed here for (ProposeDone& lost : pending.TakeAfter(commit)) ...   // leadership was lost:
+//   their outcome is unknown
 //
 // Threads: one.
 #pragma once

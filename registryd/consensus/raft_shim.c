@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(RAFT_VERSION_NUMBER == 2201, "the ownership rules below are those of libraft 0.22.1");
+_Static_assert(RAFT_VERSION_NUMBER == 2201,
+               "the ownership rules below are those of libraft 0.22.1");
 _Static_assert((int)RAFT_SHIM_BAD_ID == (int)RAFT_BADID, "");
 _Static_assert((int)RAFT_SHIM_NOT_LEADER == (int)RAFT_NOTLEADER, "");
 _Static_assert((int)RAFT_SHIM_CANT_CHANGE == (int)RAFT_CANTCHANGE, "");
@@ -65,7 +66,8 @@ void raft_shim_destroy(struct RaftShim* shim) {
   free(shim);
 }
 
-static int MakeConfiguration(const struct RaftShimConfiguration* from, struct raft_configuration* to) {
+static int MakeConfiguration(const struct RaftShimConfiguration* from,
+                             struct raft_configuration* to) {
   raft_configuration_init(to);
   for (size_t i = 0; i < from->n; i++) {
     const struct RaftShimServer* server = &from->servers[i];
@@ -85,8 +87,8 @@ static int MakeMetadata(const struct RaftShimSnapshot* from, struct raft_snapsho
   return MakeConfiguration(&from->configuration, &to->configuration);
 }
 
-// Fills shim->entries. The core wants all payloads of a message in one raft_malloc block, and looks only into
-// configurations; so the block holds nothing else.
+// Fills shim->entries. The core wants all payloads of a message in one raft_malloc block, and looks
+// only into configurations; so the block holds nothing else.
 static int MakeEntries(struct RaftShim* shim, const struct RaftShimEntry* entries, size_t n,
                        void** block) {
   *block = NULL;
@@ -120,13 +122,13 @@ static bool TranslateMessage(const struct raft_message* from, struct RaftShimMes
   to->address = from->server_address;
   switch (from->type) {
     case RAFT_REQUEST_VOTE:
-      to->as.request_vote = (struct RaftShimRequestVote){
-          .term = from->request_vote.term,
-          .candidate = from->request_vote.candidate_id,
-          .last_log_index = from->request_vote.last_log_index,
-          .last_log_term = from->request_vote.last_log_term,
-          .disrupt_leader = from->request_vote.disrupt_leader,
-          .pre_vote = from->request_vote.pre_vote};
+      to->as.request_vote =
+          (struct RaftShimRequestVote){.term = from->request_vote.term,
+                                       .candidate = from->request_vote.candidate_id,
+                                       .last_log_index = from->request_vote.last_log_index,
+                                       .last_log_term = from->request_vote.last_log_term,
+                                       .disrupt_leader = from->request_vote.disrupt_leader,
+                                       .pre_vote = from->request_vote.pre_vote};
       return true;
     case RAFT_REQUEST_VOTE_RESULT:
       to->as.request_vote_result =
@@ -164,8 +166,8 @@ static bool TranslateMessage(const struct raft_message* from, struct RaftShimMes
   return false;
 }
 
-// One step. `block` is what MakeEntries made for this event; `core_frees` says whether the core frees it unless it
-// returns the entries (RECEIVE), or never does (SUBMIT).
+// One step. `block` is what MakeEntries made for this event; `core_frees` says whether the core
+// frees it unless it returns the entries (RECEIVE), or never does (SUBMIT).
 static int Step(struct RaftShim* shim, struct raft_event* event, uint64_t now_ms, void* block,
                 bool core_frees, struct RaftShimUpdate* update) {
   struct raft_update done;
@@ -180,8 +182,7 @@ static int Step(struct RaftShim* shim, struct raft_event* event, uint64_t now_ms
   const bool own_barrier = entries && done.entries.batch == &shim->raft.barrier;
   if (block != NULL && (!core_frees || (entries && !own_barrier))) raft_free(block);
   if (rv != 0) return rv;
-  update->term_or_vote =
-      (done.flags & ((RAFT_UPDATE_CURRENT_TERM) | (RAFT_UPDATE_VOTED_FOR))) != 0;
+  update->term_or_vote = (done.flags & ((RAFT_UPDATE_CURRENT_TERM) | (RAFT_UPDATE_VOTED_FOR))) != 0;
   update->state = (done.flags & (RAFT_UPDATE_STATE)) != 0;
   update->commit_index = (done.flags & (RAFT_UPDATE_COMMIT_INDEX)) != 0;
   if (entries) {
@@ -313,8 +314,9 @@ int raft_shim_configuration(struct RaftShim* shim, uint64_t now_ms, uint64_t ind
   return Step(shim, &event, now_ms, NULL, false, update);
 }
 
-int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimSnapshot* snapshot,
-                       unsigned trailing, struct RaftShimUpdate* update) {
+int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms,
+                       const struct RaftShimSnapshot* snapshot, unsigned trailing,
+                       struct RaftShimUpdate* update) {
   struct raft_event event = {.type = RAFT_SNAPSHOT};
   memset(update, 0, sizeof *update);
   const int rv = MakeMetadata(snapshot, &event.snapshot.metadata);

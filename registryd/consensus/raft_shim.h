@@ -1,8 +1,9 @@
 // libraft 0.22.1's core behind an opaque handle and plain structs.
 //
-// raft.h does not compile as C++ and its ownership rules change with every release, so this C file is the only one that
-// includes it, and it refuses any other version at compile time and at run time. Events go in, an update comes out; the
-// caller (driver.cc) handles the update in the order that the core's contract asks for.
+// raft.h does not compile as C++ and its ownership rules change with every release, so this C file
+// is the only one that includes it, and it refuses any other version at compile time and at run
+// time. Events go in, an update comes out; the caller (driver.cc) handles the update in the order
+// that the core's contract asks for.
 //
 //   struct RaftShim* core = raft_shim_create(&options);
 //   struct RaftShimUpdate update;
@@ -10,9 +11,9 @@
 //   if (update.term_or_vote) ...save both, synced...
 //   raft_shim_destroy(core);
 //
-// Threads: one. Memory: nothing that is passed in is kept, and what an update points to (messages and their strings) is
-// valid until the next event. `now_ms` must never go back. Errors: the codes below; every other code means that the
-// process must stop.
+// Threads: one. Memory: nothing that is passed in is kept, and what an update points to (messages
+// and their strings) is valid until the next event. `now_ms` must never go back. Errors: the codes
+// below; every other code means that the process must stop.
 #pragma once
 
 #include <stdbool.h>
@@ -104,7 +105,8 @@ struct RaftShimRequestVoteResult {
   bool pre_vote;
 };
 
-// Outgoing: `n` entries after prev_log_index are to be loaded by the caller. Incoming: the entries are an argument.
+// Outgoing: `n` entries after prev_log_index are to be loaded by the caller. Incoming: the entries
+// are an argument.
 struct RaftShimAppendEntries {
   uint64_t term;
   uint64_t prev_log_index;
@@ -147,11 +149,11 @@ struct RaftShimMessage {
 };
 
 struct RaftShimUpdate {
-  bool term_or_vote;   // save both, synced, before anything else of this update
-  bool state;          // the role changed
-  bool commit_index;   // it advanced
-  bool entries;        // write [entries_index, +entries_n), removing what is there and after it
-  bool own_barrier;    // the entries are one barrier that the core made itself
+  bool term_or_vote;  // save both, synced, before anything else of this update
+  bool state;         // the role changed
+  bool commit_index;  // it advanced
+  bool entries;       // write [entries_index, +entries_n), removing what is there and after it
+  bool own_barrier;   // the entries are one barrier that the core made itself
   uint64_t entries_index;
   size_t entries_offset;  // of the first of them in the array that was submitted or received
   size_t entries_n;
@@ -173,8 +175,9 @@ int raft_shim_persisted_entries(struct RaftShim* shim, uint64_t now_ms, uint64_t
 int raft_shim_configuration(struct RaftShim* shim, uint64_t now_ms, uint64_t index,
                             const struct RaftShimConfiguration* configuration,
                             struct RaftShimUpdate* update);
-int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimSnapshot* snapshot,
-                       unsigned trailing, struct RaftShimUpdate* update);
+int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms,
+                       const struct RaftShimSnapshot* snapshot, unsigned trailing,
+                       struct RaftShimUpdate* update);
 int raft_shim_timeout(struct RaftShim* shim, uint64_t now_ms, struct RaftShimUpdate* update);
 int raft_shim_submit(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimEntry* entries,
                      size_t n, struct RaftShimUpdate* update);
@@ -192,7 +195,8 @@ uint64_t raft_shim_leader(const struct RaftShim* shim);  // 0: unknown
 uint64_t raft_shim_commit_index(const struct RaftShim* shim);
 uint64_t raft_shim_last_index(const struct RaftShim* shim);
 uint64_t raft_shim_last_stored(const struct RaftShim* shim);
-uint64_t raft_shim_first_index(const struct RaftShim* shim);  // of the log; last index + 1 when it is empty
+uint64_t raft_shim_first_index(
+    const struct RaftShim* shim);  // of the log; last index + 1 when it is empty
 uint64_t raft_shim_snapshot_index(const struct RaftShim* shim);
 uint64_t raft_shim_snapshot_term(const struct RaftShim* shim);
 uint64_t raft_shim_term_of(const struct RaftShim* shim, uint64_t index);  // 0: not in the log

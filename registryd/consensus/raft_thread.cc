@@ -76,8 +76,7 @@ struct RaftThread::Inbox {
 RaftThread::RaftThread(Parts parts, RaftThreadOptions options)
     : parts_(parts),
       options_(std::move(options)),
-      admission_(
-          std::make_shared<Admission>(options_.max_proposals, options_.max_proposal_bytes)),
+      admission_(std::make_shared<Admission>(options_.max_proposals, options_.max_proposal_bytes)),
       inbox_(std::make_shared<Inbox>()),
       driver_({parts.log, parts.transport, parts.machine, parts.clock,
                [inbox = inbox_](uint64_t write) {
@@ -127,9 +126,8 @@ void RaftThread::Propose(std::string command, ProposeDone done) {
     std::move(done)(absl::ResourceExhaustedError("too many proposals are under way; try again"));
     return;
   }
-  Proposal proposal{std::move(command),
-                    [ticket = *std::move(ticket),
-                     done = std::move(done)](absl::StatusOr<consensus::Applied> applied) mutable {
+  Proposal proposal{std::move(command), [ticket = *std::move(ticket), done = std::move(done)](
+                                            absl::StatusOr<consensus::Applied> applied) mutable {
                       { const Admission::Ticket released = std::move(ticket); }
                       std::move(done)(std::move(applied));
                     }};

@@ -1,17 +1,19 @@
 // The driver with a thread and an inbox: what the rest of the daemon proposes to and reads from.
 //
 //   RaftThread raft({&log_store, &transport, &replica, &clock}, options);
-//   RETURN_IF_ERROR(raft.Start(applied));            // reads the log; a single member leads right away
-//   raft.Propose(command, [](absl::StatusOr<Applied> applied) { ... });
+//   RETURN_IF_ERROR(raft.Start(applied));            // reads the log; a single member leads right
+//   away raft.Propose(command, [](absl::StatusOr<Applied> applied) { ... });
 //   ...
 //   raft.Stop();                                     // answers everything that is still pending
 //
-// Whatever arrives while the thread works becomes one batch: one submission, one append, one message per peer. With
-// nothing to do the thread sleeps, and wakes for the first thing that arrives.
+// Whatever arrives while the thread works becomes one batch: one submission, one append, one
+// message per peer. With nothing to do the thread sleeps, and wakes for the first thing that
+// arrives.
 //
-// Threads: any, for everything but Start and Stop. No call blocks, but Start (reads the log) and Stop (joins). `done`
-// runs once: on the state machine's loop after the apply, or with an error on the raft thread or the caller's. A `done`
-// may propose again. Errors: consensus/types.h. Limits: RaftThreadOptions.
+// Threads: any, for everything but Start and Stop. No call blocks, but Start (reads the log) and
+// Stop (joins). `done` runs once: on the state machine's loop after the apply, or with an error on
+// the raft thread or the caller's. A `done` may propose again. Errors: consensus/types.h. Limits:
+// RaftThreadOptions.
 #pragma once
 
 #include <memory>
@@ -45,11 +47,12 @@ class RaftThread final : public Proposer {
   RaftThread(Parts parts, RaftThreadOptions options);
   ~RaftThread() override;  // stops
 
-  // Once. `applied`: what the state machine holds. The state machine may be called before this returns. DATA_LOSS when
-  // the log cannot be read or does not fit to it; nothing runs then.
+  // Once. `applied`: what the state machine holds. The state machine may be called before this
+  // returns. DATA_LOSS when the log cannot be read or does not fit to it; nothing runs then.
   absl::Status Start(LogIndex applied);
-  // Ends the thread. What waited is answered UNAVAILABLE, what is in the log ABORTED; what the state machine was given it
-  // still answers itself. Afterwards proposals and reads are answered UNAVAILABLE. Before the log store goes.
+  // Ends the thread. What waited is answered UNAVAILABLE, what is in the log ABORTED; what the
+  // state machine was given it still answers itself. Afterwards proposals and reads are answered
+  // UNAVAILABLE. Before the log store goes.
   void Stop();
 
   void Propose(std::string command, ProposeDone done) override;
@@ -77,8 +80,9 @@ class RaftThread final : public Proposer {
   const Parts parts_;
   const RaftThreadOptions options_;
   const std::shared_ptr<Admission> admission_;
-  const std::shared_ptr<Inbox> inbox_;  // shared with the log store's callbacks, which may outlive the thread
-  Driver driver_;                       // the thread's, after Start
+  const std::shared_ptr<Inbox>
+      inbox_;      // shared with the log store's callbacks, which may outlive the thread
+  Driver driver_;  // the thread's, after Start
   std::thread thread_;
 
   mutable Mutex status_mutex_;

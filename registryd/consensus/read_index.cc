@@ -42,7 +42,8 @@ bool ReadIndexRounds::ReleaseIfQuorum(const Configuration& newest, NodeId self) 
 
 bool ReadIndexRounds::GiveUpIfLate(int64_t now_ms) {
   if (now_ms < DeadlineMs()) return false;
-  // Older reads first. The next round's read index is no older than this one's, so it serves them as well.
+  // Older reads first. The next round's read index is no older than this one's, so it serves them
+  // as well.
   round_.insert(round_.end(), std::make_move_iterator(waiting_.begin()),
                 std::make_move_iterator(waiting_.end()));
   waiting_ = std::move(round_);

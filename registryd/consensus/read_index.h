@@ -1,9 +1,11 @@
-// Linearizable reads without a log write: rounds of probes, each shared by all reads that waited when it began.
+// Linearizable reads without a log write: rounds of probes, each shared by all reads that waited
+// when it began.
 //
-// An acknowledgement that was sent after a read arrived proves that its sender had not voted in a later term before the
-// read arrived. A majority of such senders meets every later election's majority, so nobody else can have committed
-// anything that the leader's commit index of that moment lacks. Therefore: reads that arrive during a round wait for
-// the next one, and an acknowledgement counts only with the round's own context.
+// An acknowledgement that was sent after a read arrived proves that its sender had not voted in a
+// later term before the read arrived. A majority of such senders meets every later election's
+// majority, so nobody else can have committed anything that the leader's commit index of that
+// moment lacks. Therefore: reads that arrive during a round wait for the next one, and an
+// acknowledgement counts only with the round's own context.
 //
 //   rounds.Add(std::move(done));
 //   if (rounds.WantsRound()) { context = rounds.Begin(commit_index, now_ms); ...send probes... }
@@ -28,7 +30,8 @@ using ReadDone = absl::AnyInvocable<void(absl::StatusOr<LogIndex>) &&>;
 
 class ReadIndexRounds {
  public:
-  // Contexts start at `first_context`, so that they differ from those of an earlier life of this process.
+  // Contexts start at `first_context`, so that they differ from those of an earlier life of this
+  // process.
   ReadIndexRounds(uint64_t first_context, int64_t round_timeout_ms, size_t max_waiting)
       : context_(first_context), round_timeout_ms_(round_timeout_ms), max_waiting_(max_waiting) {}
 

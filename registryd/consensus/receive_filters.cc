@@ -115,8 +115,8 @@ void TrimToSnapshot(const LogStart& log, AppendEntries* message) {
       message->prev_log_index >= log.snapshot_index) {
     return;
   }
-  const uint64_t dropped = std::min<uint64_t>(log.snapshot_index - message->prev_log_index,
-                                              message->entries.size());
+  const uint64_t dropped =
+      std::min<uint64_t>(log.snapshot_index - message->prev_log_index, message->entries.size());
   message->entries.erase(message->entries.begin(),
                          message->entries.begin() + static_cast<ptrdiff_t>(dropped));
   message->prev_log_index = log.snapshot_index;

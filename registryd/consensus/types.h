@@ -1,4 +1,5 @@
-// What the consensus layer carries: bytes with an index and a term. It knows nothing of what they mean.
+// What the consensus layer carries: bytes with an index and a term. It knows nothing of what they
+// mean.
 #pragma once
 
 #include <cstdint>
@@ -44,13 +45,15 @@ struct SnapshotRecord {
 // Where a proposal ended, as its proposer is told.
 struct Applied {
   LogIndex index;
-  // What the state machine answered; its type is an agreement between the proposer and the state machine of this
-  // process. A proposal that was forwarded to another member brings bytes instead (cluster).
+  // What the state machine answered; its type is an agreement between the proposer and the state
+  // machine of this process. A proposal that was forwarded to another member brings bytes instead
+  // (cluster).
   std::shared_ptr<const void> reply;
 };
 
-// OK; UNAVAILABLE: not the leader, nothing happened; ABORTED: leadership was lost, the outcome is unknown;
-// RESOURCE_EXHAUSTED: the inbox or the disk is full; INVALID_ARGUMENT: the state machine cannot read it.
+// OK; UNAVAILABLE: not the leader, nothing happened; ABORTED: leadership was lost, the outcome is
+// unknown; RESOURCE_EXHAUSTED: the inbox or the disk is full; INVALID_ARGUMENT: the state machine
+// cannot read it.
 using ProposeDone = absl::AnyInvocable<void(absl::StatusOr<Applied>) &&>;
 
 // A committed entry on its way to the state machine.

@@ -8,7 +8,8 @@ namespace registryd::consensus {
 
 uint64_t WriteTracker::Add(LogIndex first, LogIndex last) {
   REGISTRYD_CHECK(first.value() > 0 && first <= last, "an append without entries");
-  // Clamping keeps the order: a clamped write ends right before `first`, and all before it end there or earlier.
+  // Clamping keeps the order: a clamped write ends right before `first`, and all before it end
+  // there or earlier.
   for (Write& write : writes_) write.last = std::min(write.last, first - 1);
   writes_.push_back({next_id_, last});
   return next_id_++;

@@ -1,9 +1,12 @@
-// Which appends are on their way to the disk, and what may be reported to the core when one arrives.
+// Which appends are on their way to the disk, and what may be reported to the core when one
+// arrives.
 //
-//   const uint64_t write = tracker.Add(first, last);      // a new append; clamps older ones that it overwrites
-//   if (LogIndex stored = tracker.Finish(write)) ...      // everything up to `stored` is on disk
+//   const uint64_t write = tracker.Add(first, last);      // a new append; clamps older ones that
+//   it overwrites if (LogIndex stored = tracker.Finish(write)) ...      // everything up to
+//   `stored` is on disk
 //
-// The core must never hear of entries that were truncated meanwhile, nor of the same index twice. Threads: one.
+// The core must never hear of entries that were truncated meanwhile, nor of the same index twice.
+// Threads: one.
 #pragma once
 
 #include <cstdint>

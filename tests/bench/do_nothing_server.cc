@@ -77,6 +77,10 @@ class HeldStream final : public BidiReactor {
     StartRead(&request_);
   }
   void WriteOne() {
+    {
+      std::lock_guard lock(mutex_);
+      if (to_write_++ != 0) return;  // OnWriteDone goes on
+    }
     response_ = fixed_;
     StartWrite(&response_);
   }
@@ -89,12 +93,21 @@ class HeldStream final : public BidiReactor {
     Finish(grpc::Status::OK);
   }
   void OnWriteDone(bool ok) override {
-    if (ok && !std::exchange(reading_, true)) StartRead(&request_);
+    if (!ok) return;
+    if (!std::exchange(reading_, true)) StartRead(&request_);
+    {
+      std::lock_guard lock(mutex_);
+      if (--to_write_ == 0) return;
+    }
+    response_ = fixed_;
+    StartWrite(&response_);
   }
   void OnDone() override { delete this; }
 
  private:
   const Bytes fixed_;
+  std::mutex mutex_;
+  int to_write_ = 0;
   bool reading_ = false;
   Bytes request_;
   Bytes response_;

@@ -109,10 +109,9 @@ class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   void OnReadDone(bool ok) override {
     if (!ok) return;
     recorder_->Done(Micros(SteadyClock::now() - begin_));
-    if (recorder_->over()) return StartWritesDone();
-    StartRead(&response_);
-    Send();
+    Half();
   }
+  void OnWriteDone(bool) override { Half(); }
   void OnDone(const grpc::Status& status) override {
     if (!status.ok()) recorder_->Failed(status.error_message());
     recorder_->SlotEnded();
@@ -123,6 +122,14 @@ class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
     begin_ = SteadyClock::now();
     StartWrite(&frame_);
   }
+  // The answer may come before the write is reported as done; the next frame waits for both.
+  void Half() {
+    if (++halves_ % 2 != 0) return;
+    if (recorder_->over()) return StartWritesDone();
+    StartRead(&response_);
+    Send();
+  }
+  std::atomic<uint64_t> halves_{0};
   grpc::ClientContext context_;
   const Bytes frame_;
   Bytes response_;

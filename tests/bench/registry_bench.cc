@@ -229,11 +229,13 @@ void Bench::Watches() {
   Compare("one change to " + std::to_string(streams) + " watchers (messages)", 20,
           static_cast<double>(streams), [&](Load& load, double seconds) {
             return load.Watch({subscribe.SerializeAsString(), streams, kUpdate,
-                               [](uint64_t n) {
+                               [](uint64_t) {
+                                 // The same weight again would be no change and no event.
+                                 static uint32_t changes = 1;
                                  UpdateRequest update;
                                  update.mutable_instance()->set_service("watched");
                                  update.mutable_instance()->set_id("i-0");
-                                 update.set_weight(static_cast<uint32_t>(1 + n % 60'000));
+                                 update.set_weight(1 + ++changes % 60'000);
                                  return update.SerializeAsString();
                                }},
                               seconds);

@@ -1,4 +1,5 @@
-// Random faults, many seeds. A failure prints its seed; SIM_SEEDS=2000 runs more of them, SIM_SEED=17 only that one.
+// Random faults, many seeds. A failure prints its seed; SIM_SEEDS=2000 runs more of them,
+// SIM_SEED=17 only that one.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -24,17 +25,20 @@ struct Result {
 class Chaos {
  public:
   explicit Chaos(uint64_t seed, int members)
-      : cluster_({.seed = seed, .members = members, .tune = [seed](consensus::DriverOptions& options) {
-          options.trailing_entries = seed % 3 == 0 ? 0 : 20;
-          // Small limits, so that windows, splits and back pressure are at work.
-          if (seed % 2 == 0) {
-            options.max_message_entries = 3;
-            options.max_peer_window_bytes = 500;
-            options.max_unapplied = 8;
-            options.log_cache_bytes = 700;
-            options.max_batch_entries = 4;
-          }
-        }}),
+      : cluster_({.seed = seed,
+                  .members = members,
+                  .tune =
+                      [seed](consensus::DriverOptions& options) {
+                        options.trailing_entries = seed % 3 == 0 ? 0 : 20;
+                        // Small limits, so that windows, splits and back pressure are at work.
+                        if (seed % 2 == 0) {
+                          options.max_message_entries = 3;
+                          options.max_peer_window_bytes = 500;
+                          options.max_unapplied = 8;
+                          options.log_cache_bytes = 700;
+                          options.max_batch_entries = 4;
+                        }
+                      }}),
         world_(cluster_.world()) {}
 
   Result Run() {

@@ -27,8 +27,9 @@ class ScenarioTest : public ::testing::Test {
   ~ScenarioTest() override { log::SetLevel(log::Level::kInfo); }
 };
 
-// Figure 8 of the Raft paper. A has X (entry 2, term 2), B has Y (entry 2, term 3), C has neither. A wins term 4 and
-// copies X to C: now X is on a majority, and still not committed, because B may win and overwrite it.
+// Figure 8 of the Raft paper. A has X (entry 2, term 2), B has Y (entry 2, term 3), C has neither.
+// A wins term 4 and copies X to C: now X is on a majority, and still not committed, because B may
+// win and overwrite it.
 TEST_F(ScenarioTest, Figure8EntryOfAnOldTermIsNotCommittedByCountingCopies) {
   SimCluster cluster({.seed = 1, .members = 3, .tune = [](consensus::DriverOptions& options) {
                         options.max_message_entries = 1;  // X travels alone
@@ -69,7 +70,8 @@ TEST_F(ScenarioTest, Figure8EntryOfAnOldTermIsNotCommittedByCountingCopies) {
   EXPECT_FALSE(on_disk(kC, "X"));
 }
 
-// The leader sleeps; others go on without it. What it says when it wakes must not be older than what was acknowledged.
+// The leader sleeps; others go on without it. What it says when it wakes must not be older than
+// what was acknowledged.
 TEST_F(ScenarioTest, PausedLeaderServesNoStaleRead) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {
     SimCluster cluster({.seed = seed, .members = 3});
@@ -120,8 +122,8 @@ TEST_F(ScenarioTest, IsolatedLeaderAnswersNoReadAndStepsDown) {
   EXPECT_EQ(cluster.Finish(), "");
 }
 
-// A follower's acknowledgements are lost while it learns of commits, applies and cuts its log; then the leader probes it
-// below the start of its log (F3).
+// A follower's acknowledgements are lost while it learns of commits, applies and cuts its log; then
+// the leader probes it below the start of its log (F3).
 TEST_F(ScenarioTest, FollowerThatCutItsLogBeyondTheLeadersKnowledgeComesBack) {
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     SimCluster cluster({.seed = seed, .members = 3, .tune = [](consensus::DriverOptions& options) {

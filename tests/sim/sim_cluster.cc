@@ -125,9 +125,7 @@ void SimCluster::Resume(NodeId id) {
   std::deque<std::function<void()>> waiting = std::move(n.deferred);
   n.deferred.clear();
   const bool timer_first = world_.Chance(50);
-  const auto tick = [this, &n] {
-    RunOn(n, [&n] { n.driver->Tick(); });
-  };
+  const auto tick = [this, &n] { RunOn(n, [&n] { n.driver->Tick(); }); };
   if (timer_first) tick();
   for (std::function<void()>& event : waiting) {
     if (!n.paused) RunOn(n, std::move(event));
@@ -200,8 +198,7 @@ void SimCluster::Propose(NodeId id, int count) {
     const size_t number = proposed_.size();
     const bool refused = world_.Chance(2);
     proposed_.push_back({id, Text(refused ? kRefusedByPrepare : "", number)});
-    proposals.push_back({proposed_.back().payload,
-                         [this, number](absl::StatusOr<Applied> applied) {
+    proposals.push_back({proposed_.back().payload, [this, number](absl::StatusOr<Applied> applied) {
                            Answered(number, std::move(applied));
                          }});
   }
@@ -242,8 +239,8 @@ void SimCluster::Read(NodeId id) {
       }
       ++reads_served_;
       if (*index < floor) {
-        invariants_.Fail(Text("node ", id, " serves a read at ", *index, " after ", floor,
-                              " was acknowledged"));
+        invariants_.Fail(
+            Text("node ", id, " serves a read at ", *index, " after ", floor, " was acknowledged"));
       }
       // The commit that the driver saw in this event is checked after it.
       world_.After(0, [this, index = *index] {
@@ -307,7 +304,8 @@ std::string SimCluster::Finish() {
     }
     return reads_open_ == 0;
   });
-  if (!level) invariants_.Fail("the healed cluster does not accept a write and bring all members level");
+  if (!level)
+    invariants_.Fail("the healed cluster does not accept a write and bring all members level");
   if (invariants_.ok()) CheckEnd();
   return invariants_.failure();
 }
@@ -325,8 +323,8 @@ void SimCluster::CheckEnd() {
     const bool there = present.contains(proposed.payload);
     if (proposed.outcome == Outcome::kAcknowledged &&
         (!there || *committed[proposed.index.value() - 1].payload != proposed.payload)) {
-      invariants_.Fail(Text("the acknowledged proposal ", proposed.payload, " of node ", proposed.at,
-                            " is lost; it was said to be entry ", proposed.index));
+      invariants_.Fail(Text("the acknowledged proposal ", proposed.payload, " of node ",
+                            proposed.at, " is lost; it was said to be entry ", proposed.index));
     }
     if (proposed.outcome == Outcome::kRefused && there) {
       invariants_.Fail(Text("the refused proposal ", proposed.payload, " is in the log"));
@@ -351,7 +349,8 @@ void SimCluster::Machine::Apply(std::vector<Committed> range) {
   for (const Committed& committed : *shared) {
     cluster->invariants_.OnHandOver(node->id, committed.index, committed.entry);
   }
-  last_apply_us = std::max(last_apply_us, cluster->world_.now_us()) + cluster->world_.Between(0, 1000);
+  last_apply_us =
+      std::max(last_apply_us, cluster->world_.now_us()) + cluster->world_.Between(0, 1000);
   cluster->world_.At(last_apply_us, [this, shared, life = node->life] {
     if (life != node->life) return;
     cluster->RunOn(*node, [this, shared] {

@@ -1,12 +1,14 @@
-// A whole cluster in one thread: real drivers, virtual time, disks that lose unsynced writes, a network that misbehaves,
-// and state machines that apply later than they are told. Every event is followed by the invariants' checks.
+// A whole cluster in one thread: real drivers, virtual time, disks that lose unsynced writes, a
+// network that misbehaves, and state machines that apply later than they are told. Every event is
+// followed by the invariants' checks.
 //
 //   SimCluster cluster({.seed = 7, .members = 3});
 //   cluster.Start();
 //   ASSERT_TRUE(cluster.WaitForLeader());
 //   cluster.Propose(cluster.Leader(), 10);
 //   cluster.Crash(NodeId(2));  cluster.world().RunFor(1'000'000);  cluster.Restart(NodeId(2));
-//   EXPECT_EQ(cluster.Finish(), "");          // heals everything, waits until all agree, answers the first violation
+//   EXPECT_EQ(cluster.Finish(), "");          // heals everything, waits until all agree, answers
+//   the first violation
 #pragma once
 
 #include <deque>
@@ -54,7 +56,8 @@ class SimCluster {
 
   bool WaitForLeader(int64_t limit_us = 10'000'000);
   NodeId Leader() const;  // running, ready, of the highest term; 0: none
-  // Heals everything, waits until every member has applied the same, and checks every answer. Empty: all is well.
+  // Heals everything, waits until every member has applied the same, and checks every answer.
+  // Empty: all is well.
   std::string Finish();
 
   World& world() { return world_; }
@@ -66,7 +69,9 @@ class SimCluster {
   consensus::Driver& driver(NodeId id) { return *node(id).driver; }
   consensus::RaftStatus status(NodeId id) const { return node(id).driver->status(); }
   std::vector<NodeId> ids() const;
-  const std::vector<consensus::LogEntry>& applied(NodeId id) const { return node(id).machine.applied; }
+  const std::vector<consensus::LogEntry>& applied(NodeId id) const {
+    return node(id).machine.applied;
+  }
   size_t acknowledged() const { return acknowledged_; }
   size_t reads_served() const { return reads_served_; }
   size_t reads_failed() const { return reads_failed_; }
@@ -84,7 +89,8 @@ class SimCluster {
     int64_t last_apply_us = 0;
   };
   struct Link final : consensus::Transport {
-    void Send(NodeId to, const std::string& address, const consensus::PeerMessage& message) override;
+    void Send(NodeId to, const std::string& address,
+              const consensus::PeerMessage& message) override;
     SimCluster* cluster = nullptr;
   };
   struct Node {
@@ -113,7 +119,8 @@ class SimCluster {
   static std::map<NodeId, SimDisk*> DisksOf(const Nodes& nodes);
 
   Node& node(NodeId id) const { return *nodes_.at(id); }
-  // Runs an event of this life of the node, now or when it is resumed, and what follows every event.
+  // Runs an event of this life of the node, now or when it is resumed, and what follows every
+  // event.
   void RunOn(Node& node, std::function<void()> event);
   void AfterEvent(Node& node);
   void Arm(Node& node);

@@ -30,7 +30,8 @@ class SimDisk final : public consensus::LogStore {
   }
   void SetHasSpace(bool has_space) { has_space_ = has_space; }
 
-  // Of the writes under way a random number, from the first on, has reached the disk; nobody was told.
+  // Of the writes under way a random number, from the first on, has reached the disk; nobody was
+  // told.
   void Crash() {
     const int64_t survive = world_->Between(0, static_cast<int64_t>(waiting_.size()));
     for (int64_t i = 0; i < survive; ++i) waiting_[static_cast<size_t>(i)].apply();
@@ -52,7 +53,8 @@ class SimDisk final : public consensus::LogStore {
               absl::AnyInvocable<void() &&> done) override {
     if (on_append) on_append(first, entries);
     view_.Append(first, entries);
-    waiting_.push_back({[this, first, entries] { durable_.Append(first, entries); }, std::move(done)});
+    waiting_.push_back(
+        {[this, first, entries] { durable_.Append(first, entries); }, std::move(done)});
     Sync();
   }
   std::vector<consensus::LogEntry> Read(LogIndex first, LogIndex last, size_t max_bytes) override {

@@ -109,7 +109,8 @@ void Invariants::OnHandOver(NodeId node, LogIndex index, const LogEntry& entry) 
 void Invariants::OnSend(NodeId to, const consensus::PeerMessage& message) {
   const testing::MemoryLog& disk = disks_.at(message.from)->durable();
   const auto check_term = [&](Term term) {
-    if (term > disk.term) Fail(Text("node ", message.from, " speaks in a term that it did not save"));
+    if (term > disk.term)
+      Fail(Text("node ", message.from, " speaks in a term that it did not save"));
   };
   if (const auto* vote = std::get_if<consensus::RequestVote>(&message.body)) {
     if (!vote->pre_vote) check_term(vote->term);

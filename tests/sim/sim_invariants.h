@@ -1,8 +1,10 @@
-// What must hold after every event of a simulated cluster. The first violation is kept with the time of its event.
+// What must hold after every event of a simulated cluster. The first violation is kept with the
+// time of its event.
 //
-//   one leader per term; equal logs where index and term are equal; a committed entry is on the disks of a majority, is
-//   never overwritten, and is in the log of every later leader; state machines apply the committed entries, in order;
-//   an answer is sent only after what it says is on disk
+//   one leader per term; equal logs where index and term are equal; a committed entry is on the
+//   disks of a majority, is never overwritten, and is in the log of every later leader; state
+//   machines apply the committed entries, in order; an answer is sent only after what it says is on
+//   disk
 #pragma once
 
 #include <map>

@@ -1,5 +1,6 @@
-// Links between nodes: each direction has its own delay, losses and cuts. Messages of one direction stay in order, also
-// over a reconnect; what is under way when a link is cut is lost from some point on.
+// Links between nodes: each direction has its own delay, losses and cuts. Messages of one direction
+// stay in order, also over a reconnect; what is under way when a link is cut is lost from some
+// point on.
 #pragma once
 
 #include <algorithm>
@@ -28,12 +29,13 @@ class SimNetwork {
     int64_t at = world_->now_us() + world_->Between(min_delay_us_, max_delay_us_);
     at = link.last_arrival_us = std::max(at, link.last_arrival_us);
     auto shared = std::make_shared<consensus::PeerMessage>(std::move(message));
-    world_->At(at, [this, to, shared, &link, connection = link.connection, sent = world_->now_us()] {
-      // A cut loses everything sent after some moment before it.
-      if (connection != link.connection && sent >= link.lost_since_us) return;
-      world_->Note(to.value() * 31 + shared->body.index());
-      deliver(to, std::move(*shared));
-    });
+    world_->At(at,
+               [this, to, shared, &link, connection = link.connection, sent = world_->now_us()] {
+                 // A cut loses everything sent after some moment before it.
+                 if (connection != link.connection && sent >= link.lost_since_us) return;
+                 world_->Note(to.value() * 31 + shared->body.index());
+                 deliver(to, std::move(*shared));
+               });
   }
 
   // One direction.

@@ -1,5 +1,5 @@
-// Virtual time and chance: everything that happens in a simulation happens as an event of this queue, in one thread, and
-// depends on the seed alone.
+// Virtual time and chance: everything that happens in a simulation happens as an event of this
+// queue, in one thread, and depends on the seed alone.
 //
 //   World world(seed);
 //   world.After(150, [&] { ... });          // microseconds from now
@@ -27,7 +27,9 @@ class World final : public Clock {
     events_.emplace(std::pair(time_us < now_us_ ? now_us_ : time_us, next_event_++),
                     std::move(event));
   }
-  void After(int64_t delay_us, std::function<void()> event) { At(now_us_ + delay_us, std::move(event)); }
+  void After(int64_t delay_us, std::function<void()> event) {
+    At(now_us_ + delay_us, std::move(event));
+  }
 
   // Runs the next event. False: there is none.
   bool Step() {

@@ -312,6 +312,26 @@ TEST_F(ApiTest, KeepAliveTellsWhatIsLost) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(ApiTest, FramesBeforeTheEndOfInputAreAnswered) {
+  for (int round = 0; round < 50; ++round) {
+    grpc::ClientContext context;
+    auto stream = lease_->KeepAlive(&context);
+    KeepAliveRequest request;
+    for (uint64_t frame = 1; frame <= 3; ++frame) {
+      request.set_frame(frame);
+      ASSERT_TRUE(stream->Write(request));
+    }
+    stream->WritesDone();
+    KeepAliveResponse response;
+    for (uint64_t frame = 1; frame <= 3; ++frame) {
+      ASSERT_TRUE(stream->Read(&response));
+      EXPECT_EQ(response.frame(), frame);
+    }
+    EXPECT_FALSE(stream->Read(&response));
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
 TEST_F(ApiTest, StoppingEndsStreamsWithAHint) {
   grpc::ClientContext context;
   auto keep_alive = lease_->KeepAlive(&context);

@@ -27,25 +27,25 @@ TEST(ConfigurationCodecTest, WhatIsEncodedIsDecoded) {
 
 // The bytes lie in logs on disk: they must never change.
 TEST(ConfigurationCodecTest, FormatIsFixed) {
-  const std::string expected =
-      std::string("\x01\x01\0\0\0\0\0\0\0", 9) + std::string("\x02\0\0\0\0\0\0\0", 8) +
-      std::string("a:1\0\x01", 5) + std::string(2, '\0');
+  const std::string expected = std::string("\x01\x01\0\0\0\0\0\0\0", 9) +
+                               std::string("\x02\0\0\0\0\0\0\0", 8) + std::string("a:1\0\x01", 5) +
+                               std::string(2, '\0');
   EXPECT_EQ(**EncodeConfiguration({{NodeId(2), "a:1"}}), expected);
 }
 
 TEST(ConfigurationCodecTest, NonsenseIsNotEncoded) {
   Configuration many;
   for (uint64_t i = 1; i <= kMaxServers + 1; ++i) many.push_back({NodeId(i), Text("n", i)});
-  for (const Configuration& bad : std::vector<Configuration>{
-           {},
-           many,
-           {{NodeId(0), "a"}},
-           {{NodeId(1), ""}},
-           {{NodeId(1), std::string(kMaxAddressLength + 1, 'a')}},
-           {{NodeId(1), std::string("a\0b", 3)}},
-           {{NodeId(1), "a"}, {NodeId(1), "b"}},
-           {{NodeId(1), "a"}, {NodeId(2), "a"}},
-           {{NodeId(1), "a", static_cast<Suffrage>(3)}}}) {
+  for (const Configuration& bad :
+       std::vector<Configuration>{{},
+                                  many,
+                                  {{NodeId(0), "a"}},
+                                  {{NodeId(1), ""}},
+                                  {{NodeId(1), std::string(kMaxAddressLength + 1, 'a')}},
+                                  {{NodeId(1), std::string("a\0b", 3)}},
+                                  {{NodeId(1), "a"}, {NodeId(1), "b"}},
+                                  {{NodeId(1), "a"}, {NodeId(2), "a"}},
+                                  {{NodeId(1), "a", static_cast<Suffrage>(3)}}}) {
     EXPECT_EQ(EncodeConfiguration(bad).status().code(), absl::StatusCode::kInvalidArgument);
   }
 }

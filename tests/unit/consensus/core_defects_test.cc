@@ -1,4 +1,5 @@
-// One test per defect of libraft 0.22.1 that stands in docs/adr/0001, against the core as it is wrapped here.
+// One test per defect of libraft 0.22.1 that stands in docs/adr/0001, against the core as it is
+// wrapped here.
 #include <gtest/gtest.h>
 
 #include "tests/unit/consensus/driver_harness.h"
@@ -86,7 +87,8 @@ TEST(CoreDefectsTest, F2OverwrittenConfigurationIsRolledBack) {
   EXPECT_TRUE(status.configuration_committed);
 }
 
-// The core keeps one uncommitted configuration. When a follower gets two at once, the first of them is committed.
+// The core keeps one uncommitted configuration. When a follower gets two at once, the first of them
+// is committed.
 TEST(CoreDefectsTest, RollbackOfTheSecondOfTwoConfigurationsKeepsTheFirst) {
   DriverHarness h;
   h.Bootstrap(Members({1, 2, 3}));
@@ -109,13 +111,13 @@ TEST(CoreDefectsTest, RollbackOfTheSecondOfTwoConfigurationsKeepsTheFirst) {
   for (const auto& [to, vote] : h.Take<RequestVote>()) EXPECT_NE(to, NodeId(4));
 }
 
-// F3: a log that begins above the leader's probe makes the leader walk back one index per round trip.
+// F3: a log that begins above the leader's probe makes the leader walk back one index per round
+// trip.
 class F3Test : public ::testing::Test {
  protected:
   void StartAtSnapshot(std::vector<LogEntry> trailing = {}) {
     h_.disk.term = Term(3);
-    h_.disk.snapshot =
-        SnapshotRecord{LogIndex(40), Term(2), Members({1, 2, 3}), LogIndex(1)};
+    h_.disk.snapshot = SnapshotRecord{LogIndex(40), Term(2), Members({1, 2, 3}), LogIndex(1)};
     h_.disk.first = LogIndex(41 - trailing.size());
     h_.disk.entries.assign(trailing.begin(), trailing.end());
     ASSERT_TRUE(h_.Start(LogIndex(40)).ok());
@@ -190,8 +192,8 @@ TEST(CoreDefectsTest, F4HeartbeatsBeyondTheLogAreAcceptedWhileASnapshotIsReceive
   EXPECT_EQ(h.driver->status().leader, NodeId(2));
 }
 
-// F5: the only voter elects itself in the term it had, so entries that it lost in a crash would be written again, with
-// other contents and the same term, while a standby may hold the first ones.
+// F5: the only voter elects itself in the term it had, so entries that it lost in a crash would be
+// written again, with other contents and the same term, while a standby may hold the first ones.
 TEST(CoreDefectsTest, F5TheOnlyVoterBeginsANewTermWithEveryStart) {
   DriverHarness h;
   h.Bootstrap(Members({1}, {2}));

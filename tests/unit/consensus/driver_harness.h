@@ -1,5 +1,6 @@
-// One driver with everything around it in the test's hands: a clock that stands still, a disk that syncs when it is told,
-// peers that are played by the test, and a state machine that keeps what it gets.
+// One driver with everything around it in the test's hands: a clock that stands still, a disk that
+// syncs when it is told, peers that are played by the test, and a state machine that keeps what it
+// gets.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,7 +24,9 @@ inline const NodeId kSelf(1);
 
 inline std::string AddressOf(NodeId id) { return Text("node", id, ":1"); }
 
-inline Payload Bytes(std::string bytes) { return std::make_shared<const std::string>(std::move(bytes)); }
+inline Payload Bytes(std::string bytes) {
+  return std::make_shared<const std::string>(std::move(bytes));
+}
 inline LogEntry Command(uint64_t term, std::string bytes) {
   return {Term(term), EntryType::kCommand, Bytes(std::move(bytes))};
 }
@@ -178,7 +181,8 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
   }
   // StateMachine
   absl::Status Prepare(std::string& command) override {
-    return command == "unreadable" ? absl::InvalidArgumentError("cannot be read") : absl::OkStatus();
+    return command == "unreadable" ? absl::InvalidArgumentError("cannot be read")
+                                   : absl::OkStatus();
   }
   void Apply(std::vector<Committed> range) override {
     for (Committed& committed : range) {

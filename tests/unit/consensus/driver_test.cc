@@ -97,7 +97,8 @@ TEST_F(DriverTest, DeposedLeaderAnswersUnknownForWhatItDidNotCommit) {
   EXPECT_TRUE(absl::IsUnavailable(h_.outcomes[3]));
 }
 
-// The simulator found this one: the new leader's entries were taken for those that had been proposed here.
+// The simulator found this one: the new leader's entries were taken for those that had been
+// proposed here.
 TEST_F(DriverTest, DeposedByAMessageThatOverwritesAndCommitsAtOnce) {
   LeadThree();
   const uint64_t last = Last(), term = TermNow();
@@ -181,12 +182,13 @@ TEST_F(DriverTest, MessagesAreSplitByBytesAndLargeBacklogsWaitForAcknowledgement
 }
 
 TEST_F(DriverTest, AConfigurationIsSentAsTheFirstEntryOfItsMessage) {
-  h_.Bootstrap(Members({1, 2, 3}), {Command(1, "a"), ConfigurationEntry(1, Members({1, 2, 3}, {4})),
-                                    Command(1, "b")});
+  h_.Bootstrap(Members({1, 2, 3}),
+               {Command(1, "a"), ConfigurationEntry(1, Members({1, 2, 3}, {4})), Command(1, "b")});
   ASSERT_TRUE(h_.Start().ok());
   h_.Lead(2);
   h_.sent.clear();
-  h_.From(3, AppendEntriesResult{Term(TermNow()), LogIndex(4), LogIndex(1)});  // it has entry 1 only
+  h_.From(3,
+          AppendEntriesResult{Term(TermNow()), LogIndex(4), LogIndex(1)});  // it has entry 1 only
   uint64_t next = 2;
   while (next < Last()) {
     const auto messages = h_.Take<AppendEntries>();

@@ -108,7 +108,8 @@ TEST(ReadIndexRoundsTest, OnlyVotersOfTheNewestConfigurationCount) {
   rounds.Acknowledge(NodeId(5), context);
   EXPECT_FALSE(rounds.ReleaseIfQuorum(newest, NodeId(1)));
   rounds.Acknowledge(NodeId(2), context);
-  EXPECT_FALSE(rounds.ReleaseIfQuorum(newest, NodeId(4)));  // a leader without a vote needs two others
+  EXPECT_FALSE(
+      rounds.ReleaseIfQuorum(newest, NodeId(4)));  // a leader without a vote needs two others
   rounds.Acknowledge(NodeId(3), context);
   EXPECT_TRUE(rounds.ReleaseIfQuorum(newest, NodeId(4)));
   EXPECT_EQ(answered, 1);
@@ -142,7 +143,10 @@ TEST(AdmissionTest, TicketsCountUntilTheyGo) {
 
 TEST(ReceiveFiltersTest, EverySplitMessageContinuesTheOneBefore) {
   const LogEntry configuration = ConfigurationEntry(2, Members({1}));
-  AppendEntries message{Term(3), LogIndex(7), Term(1), LogIndex(9),
+  AppendEntries message{Term(3),
+                        LogIndex(7),
+                        Term(1),
+                        LogIndex(9),
                         {Command(1, "a"), configuration, configuration, Command(3, "b")}};
   const std::vector<AppendEntries> parts = SplitAtConfigurations(message);
   ASSERT_EQ(parts.size(), 3u);

@@ -134,8 +134,8 @@ class Journal final : public StateMachine {
 MemoryLog Bootstrapped() {
   MemoryLog disk;
   disk.term = Term(1);
-  disk.entries.push_back({Term(1), EntryType::kConfiguration,
-                          *EncodeConfiguration({{NodeId(7), "127.0.0.1:1"}})});
+  disk.entries.push_back(
+      {Term(1), EntryType::kConfiguration, *EncodeConfiguration({{NodeId(7), "127.0.0.1:1"}})});
   return disk;
 }
 
@@ -364,9 +364,8 @@ TEST(RaftThreadTest, RestartReplaysTheLogFromTheAppliedIndex) {
     ASSERT_TRUE(member.raft->Start(LogIndex()).ok());
     ASSERT_TRUE(member.journal.WaitUntilReady());
     ASSERT_TRUE(Get(member.Propose("f")).ok());
-    EXPECT_THAT(member.journal.commands(),
-                ElementsAre("prepared a", "prepared b", "prepared c", "prepared d", "prepared e",
-                            "prepared f"));
+    EXPECT_THAT(member.journal.commands(), ElementsAre("prepared a", "prepared b", "prepared c",
+                                                       "prepared d", "prepared e", "prepared f"));
   }
   Member member(&disk, {}, third);
   ASSERT_TRUE(member.raft->Start(third).ok());
@@ -429,10 +428,10 @@ TEST(RaftThreadTest, SlowStateMachineIsNotFlooded) {
 TEST(RaftThreadTest, AMemberOfThreeAloneIsNoLeader) {
   MemoryLog disk;
   disk.term = Term(1);
-  disk.entries.push_back({Term(1), EntryType::kConfiguration,
-                          *EncodeConfiguration({{NodeId(7), "127.0.0.1:1"},
-                                                {NodeId(8), "127.0.0.1:2"},
-                                                {NodeId(9), "127.0.0.1:3"}})});
+  disk.entries.push_back(
+      {Term(1), EntryType::kConfiguration,
+       *EncodeConfiguration(
+           {{NodeId(7), "127.0.0.1:1"}, {NodeId(8), "127.0.0.1:2"}, {NodeId(9), "127.0.0.1:3"}})});
   RaftThreadOptions options;
   options.driver.election_timeout_ms = 20;
   options.driver.heartbeat_ms = 5;
@@ -441,9 +440,8 @@ TEST(RaftThreadTest, AMemberOfThreeAloneIsNoLeader) {
   EXPECT_EQ(Get(member.Propose("x")).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Get(member.ReadIndex()).status().code(), absl::StatusCode::kUnavailable);
   // It asks for votes by itself, so its timer runs.
-  EXPECT_TRUE(member.journal.WaitFor([&]() {
-    return member.raft->status().role == Role::kCandidate;
-  }));
+  EXPECT_TRUE(
+      member.journal.WaitFor([&]() { return member.raft->status().role == Role::kCandidate; }));
 }
 
 }  // namespace
