@@ -2,8 +2,9 @@
 # Installs what is missing, builds, and runs the tests. Exit status 0 only when everything passed; the last lines are
 # ctest's summary of the whole suite.
 #
-#   tests/run.sh                     what CI runs: unit and sim under AddressSanitizer and UBSan, then everything (dev)
-#   tests/run.sh --preset dev        everything, once; --preset may be repeated (dev, asan, tsan, clang, release)
+#   tests/run.sh                     what CI runs: everything, with the preset dev
+#   tests/run.sh --preset asan       unit and sim under AddressSanitizer and UBSan; --preset may be repeated
+#                                    (dev, asan, tsan, clang, release)
 #   tests/run.sh --preset dev -- -L unit -R Lease     the rest goes to ctest
 #
 # Needs a network only to install packages. Leaves its builds in build/<preset>, and no process.
@@ -16,7 +17,7 @@ while [[ $# -gt 0 ]]; do
   case $1 in
     --preset) [[ $# -ge 2 ]] || { echo "tests/run.sh: --preset needs a name" >&2; exit 2; }; presets+=("$2"); shift 2 ;;
     --) shift; ctest_arguments=("$@"); break ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
   esac
 done
 [[ ${#presets[@]} -gt 0 ]] || presets=(dev)
