@@ -109,11 +109,19 @@ void LivenessDriver::OnOutcome(const core::Outcome& outcome) {
   }
 }
 
+void LivenessDriver::Stop() {
+  parts_.loop->Post([this] {
+    stopped_ = true;
+    OnLeadership({});
+  });
+}
+
 void LivenessDriver::OnLeadership(const replica::Leadership& leadership) {
   kLoop.AssertHeld();
   term_ = leadership.term;
-  if (leadership.ready == leading_) return;
-  leading_ = leadership.ready;
+  const bool leads = leadership.ready && !stopped_;
+  if (leads == leading_) return;
+  leading_ = leads;
   if (leading_) {
     StartLeading();
   } else {

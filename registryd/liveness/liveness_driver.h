@@ -62,6 +62,9 @@ class LivenessDriver final : public replica::Observer {
   bool Renew(RenewalFrame&& frame);
 
   void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
+  // The node is stopping and takes no more renewals: from here on nobody's silence means anything.
+  // Any thread.
+  void Stop();
   void OnOutcome(const core::Outcome& outcome) override;
   void OnLeadership(const replica::Leadership& leadership) override;
 
@@ -91,6 +94,7 @@ class LivenessDriver final : public replica::Observer {
 
   // The loop's.
   bool leading_ = false;  // and ready
+  bool stopped_ = false;
   Term term_;
   LeaseTable table_;
   std::vector<WaitingFrame> waiting_;

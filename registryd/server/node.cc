@@ -205,7 +205,8 @@ absl::Status Node::Impl::StartServers() {
                                                     [this](const gateway::HttpRequest& request) {
                                                       return pages->Answer(request);
                                                     }));
-  // Whoever reads the ready file may write at once. Without a leader it serves lookups all the same.
+  // Whoever reads the ready file may write at once. Without a leader it serves lookups all the
+  // same.
   if (!replica->WaitForLeader(kLeaderPatienceMs)) {
     log::Warning("no leader is known yet; serving lookups, refusing writes");
   }
@@ -293,6 +294,7 @@ void Node::Impl::Stop() {
   if (std::exchange(stopped, true)) return;
   http = nullptr;
   gauges = nullptr;
+  if (liveness != nullptr) liveness->Stop();
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (upkeep != nullptr) upkeep->Stop();
   if (raft != nullptr) raft->Stop();

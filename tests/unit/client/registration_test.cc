@@ -429,6 +429,7 @@ TEST(Registration, InstancesOfAnotherOwnerStay) {
   FakeRegistryServer server;
   const auto client = NewClient({server.address()});
   const auto registration = Keep(*client, {Spec("web", "a"), Spec("web", "b")}, {});
+  ASSERT_TRUE(AwaitRenewals(*registration, 1));  // the next one is far off
   // Somebody else begins a new life of "a"; our lease is gone before it is revoked.
   ASSERT_TRUE(client->Register({Spec("web", "a")}, {.permanent = true}).ok());
   ASSERT_TRUE(client->RevokeLease(registration->status().lease.id).ok());

@@ -145,6 +145,13 @@ TEST_F(LivenessDriverTest, AStallOfTheLoopMovesAllDeadlines) {  // G4
   EXPECT_FALSE(Serves("i-1"));
 }
 
+TEST_F(LivenessDriverTest, ANodeThatStopsExpiresNothing) {  // G4: it closed the streams that renew
+  RegisterWithLease("i-1", LeaseId(7));
+  driver_.Stop();
+  Pass(3 * kTtlMs);
+  EXPECT_TRUE(Serves("i-1"));
+}
+
 TEST_F(LivenessDriverTest, AJumpOfTheWallClockIsNobodysSilence) {
   RegisterWithLease("i-1", LeaseId(7));
   node_.OnLoop([this] { clock_.JumpWall(86'400'000); });
