@@ -119,7 +119,7 @@ class Chaos {
   }
 
   void Resume(NodeId id) {
-    if (cluster_.running(id) && cluster_.paused(id)) cluster_.Resume(id);
+    if (cluster_.running(id) && cluster_.paused(id)) cluster_.Resume(id, world_.Chance(50));
   }
 
   SimCluster cluster_;
@@ -144,7 +144,7 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 TEST(ChaosTest, NothingAcknowledgedIsLostUnderFaults) {
   const uint64_t only = FromEnvironment("SIM_SEED", 0);
-  const uint64_t count = FromEnvironment("SIM_SEEDS", 300);
+  const uint64_t count = FromEnvironment("SIM_SEEDS", 600);
   size_t acknowledged = 0, reads = 0;
   for (uint64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : count); ++seed) {
     const Result result = RunSeed(seed);

@@ -103,6 +103,39 @@ TEST_F(ScenarioTest, PausedLeaderServesNoStaleRead) {
   }
 }
 
+// The leader sleeps with its clock, as in a suspended virtual machine, and hears nothing of the new
+// one: it has no reason to step down, and only the probes tell that its time is over.
+TEST_F(ScenarioTest, LeaderWhoseClockStoodServesNoStaleRead) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SimCluster cluster({.seed = seed, .members = 3});
+    cluster.Start();
+    ASSERT_TRUE(cluster.WaitForLeader());
+    const NodeId old = cluster.Leader();
+    cluster.world().RunFor(100'000);
+    cluster.Pause(old);
+    cluster.network().filter = [old](NodeId to, PeerMessage& message) {
+      if (to != old && message.from != old) return true;
+      return std::holds_alternative<consensus::Probe>(message.body) ||
+             std::holds_alternative<consensus::ProbeAck>(message.body);
+    };
+    ASSERT_TRUE(cluster.WaitForLeader());
+    cluster.Propose(cluster.Leader(), 5);
+    cluster.world().RunFor(100'000);
+    const size_t served = cluster.reads_served(), failed = cluster.reads_failed();
+    cluster.Resume(old, /*clock_stood=*/true);
+    ASSERT_EQ(cluster.status(old).role, consensus::Role::kLeader);
+    for (int i = 0; i < 10; ++i) {
+      cluster.Read(old);
+      cluster.world().RunFor(10'000);
+    }
+    EXPECT_EQ(cluster.invariants().failure(), "") << "seed " << seed;
+    EXPECT_EQ(cluster.reads_served(), served) << "seed " << seed;
+    cluster.world().RunFor(2'000'000);  // without answers it steps down
+    EXPECT_EQ(cluster.reads_failed(), failed + 10) << "seed " << seed;
+    ASSERT_EQ(cluster.Finish(), "") << "seed " << seed;
+  }
+}
+
 // The leader does not sleep, but nobody hears it.
 TEST_F(ScenarioTest, IsolatedLeaderAnswersNoReadAndStepsDown) {
   SimCluster cluster({.seed = 3, .members = 5});

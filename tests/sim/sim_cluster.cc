@@ -90,7 +90,7 @@ void SimCluster::Restart(NodeId id) {
   n.machine.applied.resize(n.machine.durable.value());
   n.checked = n.machine.durable;
   n.driver = std::make_unique<consensus::Driver>(
-      consensus::Driver::Parts{&n.disk, &n.link, &n.machine, &world_,
+      consensus::Driver::Parts{&n.disk, &n.link, &n.machine, &n.clock,
                                [&n](uint64_t write) { n.driver->Persisted(write); }},
       options);
   const absl::Status status = n.driver->Start(*n.disk.Load(), n.machine.durable);
@@ -115,11 +115,17 @@ void SimCluster::Crash(NodeId id) {
   }
 }
 
-void SimCluster::Pause(NodeId id) { node(id).paused = node(id).driver != nullptr; }
+void SimCluster::Pause(NodeId id) {
+  Node& n = node(id);
+  if (n.driver == nullptr || n.paused) return;
+  n.paused = true;
+  n.paused_ms = world_.MonotonicMs();
+}
 
-void SimCluster::Resume(NodeId id) {
+void SimCluster::Resume(NodeId id, bool clock_stood) {
   Node& n = node(id);
   n.paused = false;
+  if (clock_stood) n.clock.behind_ms += world_.MonotonicMs() - n.paused_ms;
   // The timer, too, is late; it may fire before or after what waits.
   n.tick_us = INT64_MAX;
   std::deque<std::function<void()>> waiting = std::move(n.deferred);
@@ -179,7 +185,7 @@ void SimCluster::AfterEvent(Node& n) {
 }
 
 void SimCluster::Arm(Node& n) {
-  const int64_t due_ms = n.driver->NextTickMs();
+  const int64_t due_ms = n.driver->NextTickMs() + n.clock.behind_ms;
   const int64_t due_us = std::max(world_.now_us() + 1, due_ms * 1000);
   if (n.tick_us <= due_us) return;
   n.tick_us = due_us;

@@ -41,7 +41,9 @@ class SimCluster {
   void Crash(NodeId id);
   void Restart(NodeId id);
   void Pause(NodeId id);
-  void Resume(NodeId id);
+  // With `clock_stood` the node's clock stood still as well, as in a suspended virtual machine: it
+  // does not know.
+  void Resume(NodeId id, bool clock_stood = false);
   void Isolate(NodeId id, bool cut);  // both directions to everybody
   void HealAll();                     // links, pauses, crashes, slow disks
 
@@ -88,20 +90,29 @@ class SimCluster {
     LogIndex durable;                          // survives a crash
     int64_t last_apply_us = 0;
   };
+  struct NodeClock final : Clock {
+    explicit NodeClock(World* w) : world(w) {}
+    int64_t MonotonicMs() const override { return world->MonotonicMs() - behind_ms; }
+    int64_t WallMs() const override { return world->WallMs() - behind_ms; }
+    World* const world;
+    int64_t behind_ms = 0;
+  };
   struct Link final : consensus::Transport {
     void Send(NodeId to, const std::string& address,
               const consensus::PeerMessage& message) override;
     SimCluster* cluster = nullptr;
   };
   struct Node {
-    explicit Node(World* world) : disk(world) {}
+    explicit Node(World* world) : clock(world), disk(world) {}
     NodeId id;
+    NodeClock clock;
     SimDisk disk;
     Machine machine;
     Link link;
     std::unique_ptr<consensus::Driver> driver;
     uint64_t life = 0;
     bool paused = false;
+    int64_t paused_ms = 0;                       // when
     std::deque<std::function<void()>> deferred;  // what happened while it was paused
     int64_t tick_us = INT64_MAX;                 // when a timer event is due
     LogIndex checked;                            // commits up to here were checked
