@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::vector<std::string> Files() {
-  const fs::path folder = fs::path(__FILE__).parent_path() / "testdata";
+  const fs::path folder = fs::path(REGISTRYD_TESTDATA);
   std::vector<std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     if (entry.path().extension() == ".txt") files.push_back(entry.path().string());
