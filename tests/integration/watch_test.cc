@@ -1,0 +1,232 @@
+// Promise G3 with the real daemon: what each subscription was sent is judged by a WatchChecker and
+// compared with what the writer did, under reconnects and restarts; and the bad nights of watching.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/support/daemon.h"
+#include "tests/support/random_writer.h"
+#include "tests/support/stubs.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait_for.h"
+#include "tests/support/watch_client.h"
+
+namespace registryd::testing {
+namespace {
+
+using registry::v1::Instance;
+using ::testing::IsEmpty;
+
+class WatchTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
+    stubs_ = std::make_unique<Stubs>(daemon_.address());
+  }
+  bool Restart(bool kill) {
+    if (kill) {
+      daemon_.Kill9();
+    } else if (daemon_.Stop() != 0) {
+      return false;
+    }
+    if (!daemon_.Start()) return false;
+    stubs_ = std::make_unique<Stubs>(daemon_.address());
+    return true;
+  }
+  void Register(const std::string& service, const std::string& id, uint32_t weight = 1) {
+    registry::v1::RegisterRequest request;
+    *request.add_instances() = Spec(service, id);
+    request.mutable_instances(0)->set_weight(weight);
+    registry::v1::RegisterResponse response;
+    const grpc::Status status = stubs_->Register(request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    revision_ = response.revision();
+  }
+
+  TempDir dir_;
+  Daemon daemon_{dir_.path() + "/data"};
+  std::unique_ptr<Stubs> stubs_;
+  uint64_t revision_ = 0;
+};
+
+// A scope, and the part of the whole registry that it must show.
+struct Watched {
+  registry::v1::Subscribe subscribe;
+  std::function<bool(const Instance&)> shows;
+  bool filtered = false;
+};
+
+std::vector<Watched> Scopes() {
+  std::vector<Watched> scopes;
+  const auto in = [](const Instance& instance, const std::string& prefix) {
+    return NameOf(instance).rfind(prefix, 0) == 0;
+  };
+  scopes.push_back({ServiceScope("web-1"), [=](auto& i) { return in(i, "default/web-1/"); }});
+  scopes.push_back({PrefixScope("web"), [=](auto& i) { return in(i, "default/web"); }});
+  scopes.push_back({PrefixScope(""), [=](auto& i) { return in(i, "default/"); }});
+  scopes.push_back({PrefixScope(""), [=](auto& i) { return in(i, "blue/"); }});
+  scopes.back().subscribe.set_namespace_("blue");
+  scopes.push_back(
+      {ServiceScope("db"),
+       [=](auto& i) { return in(i, "default/db/") && i.health() == registry::v1::HEALTH_PASSING; },
+       true});
+  scopes.back().subscribe.add_health(registry::v1::HEALTH_PASSING);
+  return scopes;
+}
+
+TEST_F(WatchTest, G3NoGapNoRepeatRightOrderEqualDigestUnderWritesReconnectsAndRestarts) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  RandomWriter writer(seed);
+
+  const std::vector<Watched> scopes = Scopes();
+  std::vector<std::unique_ptr<WatchClient>> clients;
+  for (int copy = 0; copy < 2; ++copy) {
+    for (const Watched& scope : scopes) {
+      clients.push_back(std::make_unique<WatchClient>(
+          WatchClient::Options{.address = daemon_.address(), .subscribe = scope.subscribe}));
+      clients.back()->Connect();
+    }
+  }
+  constexpr int kRounds = 600;
+  for (int round = 0; round < kRounds; ++round) {
+    if (!writer.Write(*stubs_)) {
+      ASSERT_TRUE(writer.Settle(*stubs_)) << daemon_.Log();
+    }
+    if (random() % 8 == 0) clients[random() % clients.size()]->Cut();
+    if (round % 200 == 199) {
+      ASSERT_TRUE(Restart(round % 400 == 199)) << daemon_.Log();
+    }
+    if (random() % 4 == 0) {
+      for (auto& client : clients) client->Connect();  // those whose stream has ended
+    }
+  }
+  const auto all = stubs_->AllInstances();
+  for (size_t i = 0; i < clients.size(); ++i) {
+    const Watched& scope = scopes[i % scopes.size()];
+    // Level, and a beat since then that compared the digest.
+    int beats = -1;
+    ASSERT_TRUE(WaitFor([&] {
+      clients[i]->Connect();
+      return clients[i]->Look([&](const WatchChecker& checker) {
+        if (!checker.whole() || checker.revision() < writer.revision()) return false;
+        if (beats < 0) beats = checker.counts().beats;
+        return checker.counts().beats > beats;
+      });
+    })) << i
+        << daemon_.Log();
+    clients[i]->Cut();
+    WatchChecker& checker = clients[i]->checker();
+    if (!scope.filtered) {
+      checker.CheckAgainst(writer.truth(), [&](const std::string& name) {
+        Instance named;
+        const size_t slash = name.find('/');
+        named.mutable_spec()->set_namespace_(name.substr(0, slash));
+        named.mutable_spec()->set_service(name.substr(slash + 1, name.rfind('/') - slash - 1));
+        named.mutable_spec()->set_id(name.substr(name.rfind('/') + 1));
+        return scope.shows(named);
+      });
+    }
+    EXPECT_THAT(checker.errors(), IsEmpty()) << daemon_.Log();
+    EXPECT_GT(checker.counts().pages, 0);
+    size_t shown = 0;
+    for (const auto& [name, instance] : all) {
+      if (!scope.shows(instance)) continue;
+      ++shown;
+      const auto found = checker.picture().find(name);
+      ASSERT_NE(found, checker.picture().end()) << name;
+      EXPECT_EQ(found->second.SerializeAsString(), instance.SerializeAsString()) << name;
+    }
+    EXPECT_EQ(checker.picture().size(), shown);
+  }
+}
+
+int64_t ResidentKiB(pid_t pid) {
+  const std::string status = ReadFile("/proc/" + std::to_string(pid) + "/status");
+  const size_t at = status.find("VmRSS:");
+  return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6));
+}
+
+// It costs the daemon a cursor and what the transport holds, not the changes that it misses.
+TEST_F(WatchTest, G9AClientThatNeverReadsCostsNoMemoryAndHoldsUpNobody) {
+  constexpr int kSilent = 20;
+  std::vector<std::unique_ptr<WatchClient>> silent;
+  for (int i = 0; i < kSilent; ++i) {
+    silent.push_back(std::make_unique<WatchClient>(WatchClient::Options{
+        .address = daemon_.address(), .subscribe = ServiceScope("web"), .read = false}));
+    silent.back()->Connect();
+  }
+  WatchClient reader({.address = daemon_.address(), .subscribe = ServiceScope("web")});
+  reader.Connect();
+  ASSERT_TRUE(WaitFor([&] { return reader.Look([](auto& c) { return c.whole(); }); }));
+
+  // 20 KiB each, 20 MiB in all; twenty queues of them would be 400 MiB.
+  registry::v1::RegisterRequest request;
+  *request.add_instances() = Spec("web", "i-1");
+  auto& labels = *request.mutable_instances(0)->mutable_labels();
+  for (int i = 0; i < 60; ++i) labels["label-" + std::to_string(i)] = std::string(250, 'x');
+  const auto write = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      labels["label-0"] = std::to_string(i);
+      registry::v1::RegisterResponse response;
+      const grpc::Status status = stubs_->Register(request, &response);
+      ASSERT_TRUE(status.ok()) << status.error_message();
+      revision_ = response.revision();
+    }
+  };
+  write(200);
+  const int64_t before = ResidentKiB(daemon_.pid());
+  write(1'000);
+  const int64_t grown = ResidentKiB(daemon_.pid()) - before;
+  std::printf("grown by %lld KiB\n", static_cast<long long>(grown));
+  EXPECT_LT(grown, 250 << 10);
+  EXPECT_TRUE(WaitFor([&] {
+    return reader.Look([&](auto& checker) { return checker.revision() >= revision_; });
+  })) << daemon_.Log();
+  reader.Cut();
+  EXPECT_THAT(reader.checker().errors(), IsEmpty());
+}
+
+TEST_F(WatchTest, G3AThousandClientsThatReconnectAtOnceGoOnFromWhereTheyStood) {
+  constexpr int kClients = 1'000;
+  for (int i = 0; i < 10; ++i) Register("web", "i-" + std::to_string(i));
+  std::vector<std::unique_ptr<WatchClient>> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(std::make_unique<WatchClient>(
+        WatchClient::Options{.address = daemon_.address(), .subscribe = ServiceScope("web")}));
+    clients.back()->Connect();
+  }
+  const auto all_at = [&](uint64_t revision) {
+    return WaitFor(
+        [&] {
+          for (auto& client : clients) {
+            client->Connect();
+            const bool level = client->Look([&](const WatchChecker& checker) {
+              return checker.whole() && checker.revision() >= revision;
+            });
+            if (!level) return false;
+          }
+          return true;
+        },
+        std::chrono::seconds(120));
+  };
+  ASSERT_TRUE(all_at(revision_)) << daemon_.Log();
+  ASSERT_TRUE(Restart(/*kill=*/true)) << daemon_.Log();
+  Register("web", "i-3", 7);
+  ASSERT_TRUE(all_at(revision_)) << daemon_.Log();
+  for (auto& client : clients) {
+    client->Cut();
+    EXPECT_THAT(client->checker().errors(), IsEmpty());
+    EXPECT_EQ(client->checker().picture().size(), 10u);
+    EXPECT_EQ(client->checker().picture().at("default/web/i-3").spec().weight(), 7u);
+  }
+}
+
+}  // namespace
+}  // namespace registryd::testing
