@@ -9,7 +9,7 @@ grpc::ServerUnaryReactor* ClusterService::Status(grpc::CallbackServerContext* co
                                                  const registry::v1::StatusRequest*,
                                                  registry::v1::StatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::Status allowed = reads_->Authorize(CallerOf(*context), {});
+  const absl::Status allowed = reads_->AuthorizeStatus(CallerOf(*context));
   if (allowed.ok()) {
     const operations::ViewPtr view = reads_->Local();
     StampToApi(reads_->Stamp(*view), response->mutable_info());

@@ -53,6 +53,14 @@ grpc::ServerUnaryReactor* ReadCall(grpc::CallbackServerContext* context,
   return reactor;
 }
 
+using VisibleNames = std::shared_ptr<const core::NameSet>;
+
+absl::Status VisibleTo(operations::Reads* reads, const operations::Caller& caller,
+                       VisibleNames* visible) {
+  ASSIGN_OR_RETURN(*visible, reads->Visible(caller));
+  return absl::OkStatus();
+}
+
 absl::Status ValidOptional(std::string_view path, std::string_view name) {
   return name.empty() ? absl::OkStatus() : core::ValidateName(path, name);
 }
@@ -129,10 +137,11 @@ grpc::ServerUnaryReactor* DiscoveryService::ListServices(
     registry::v1::ListServicesResponse* response) {
   absl::Status valid = ValidOptional("namespace", request->namespace_());
   if (valid.ok()) valid = ValidPage(request->page_size(), request->page_token(), 1);
-  if (valid.ok()) valid = reads_->Authorize(CallerOf(*context), {});
+  VisibleNames visible;
+  if (valid.ok()) valid = VisibleTo(reads_, CallerOf(*context), &visible);
   return ReadCall(
       context, context->DefaultReactor(), reads_, valid, request->read(),
-      [this, request, response](const operations::ViewPtr& view) {
+      [this, request, response, visible](const operations::ViewPtr& view) {
         StampToApi(reads_->Stamp(*view), response->mutable_info());
         // Names sort as "namespace/service", so a namespace and a prefix of names are one range.
         const std::string range = request->namespace_().empty()
@@ -143,6 +152,7 @@ grpc::ServerUnaryReactor* DiscoveryService::ListServices(
         view->services.ForEachFrom(
             std::max(range, request->page_token()), [&](const replica::ServicePtr& service) {
               if (service->name.compare(0, range.size(), range) != 0) return false;
+              if (visible != nullptr && !visible->Contains(service->name)) return true;
               const size_t slash = service->name.find('/');
               // All namespaces with a prefix of names: not one range, so each name is looked at.
               if (range.empty() && service->name.compare(slash + 1, request->prefix().size(),
@@ -172,10 +182,11 @@ grpc::ServerUnaryReactor* DiscoveryService::ListInstances(
   absl::Status valid = ValidOptional("namespace", request->namespace_());
   if (valid.ok()) valid = ValidOptional("service", request->service());
   if (valid.ok()) valid = ValidPage(request->page_size(), request->page_token(), 2);
-  if (valid.ok()) valid = reads_->Authorize(CallerOf(*context), {});
+  VisibleNames visible;
+  if (valid.ok()) valid = VisibleTo(reads_, CallerOf(*context), &visible);
   return ReadCall(
       context, context->DefaultReactor(), reads_, valid, request->read(),
-      [this, request, response](const operations::ViewPtr& view) {
+      [this, request, response, visible](const operations::ViewPtr& view) {
         StampToApi(reads_->Stamp(*view), response->mutable_info());
         // A token is "namespace/service/id": where the next page begins.
         const std::string& token = request->page_token();
@@ -193,6 +204,7 @@ grpc::ServerUnaryReactor* DiscoveryService::ListInstances(
             std::max(range, token_service), [&](const replica::ServicePtr& s) {
               if (s->name.compare(0, range.size(), range) != 0) return false;
               if (one_service && s->name != range) return false;
+              if (visible != nullptr && !visible->Contains(s->name)) return true;
               bool more = true;
               const std::string from =
                   s->name == token_service ? token.substr(id_at + 1) : std::string();

@@ -16,14 +16,49 @@ std::string_view ToString(Verb verb) {
       return "lease";
     case Verb::kLookup:
       return "lookup";
+    case Verb::kWatch:
+      return "watch";
+    case Verb::kDrain:
+      return "drain";
+    case Verb::kOverride:
+      return "override";
+    case Verb::kHistory:
+      return "history";
+    case Verb::kStatus:
+      return "status";
     case Verb::kOperate:
       return "operate";
+    case Verb::kMember:
+      return "member";
   }
   return "unknown";
 }
 
-absl::Status OpenAccess::Authorize(const Caller&, Verb, std::string_view) {
-  return absl::OkStatus();
+std::optional<Verb> ParseVerb(std::string_view word) {
+  for (Verb verb : kVerbs) {
+    if (word == ToString(verb)) return verb;
+  }
+  return std::nullopt;
+}
+
+absl::Status Access::Authorize(const Caller& caller, Verb verb, std::string_view object) {
+  absl::Status allowed = Decide(caller, verb, object);
+  if (!allowed.ok()) Record(caller, verb, object, Revision(), allowed);
+  return allowed;
+}
+
+absl::StatusOr<std::shared_ptr<const core::NameSet>> Access::Visible(const Caller& caller,
+                                                                     Verb verb) {
+  auto visible = DecideVisible(caller, verb);
+  if (!visible.ok()) Record(caller, verb, {}, Revision(), visible.status());
+  return visible;
+}
+
+absl::Status OpenAccess::Decide(const Caller&, Verb, std::string_view) { return absl::OkStatus(); }
+
+absl::StatusOr<std::shared_ptr<const core::NameSet>> OpenAccess::DecideVisible(const Caller&,
+                                                                               Verb) {
+  return nullptr;
 }
 
 void OpenAccess::Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,

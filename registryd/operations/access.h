@@ -1,15 +1,30 @@
 // Who may do what, and the trace that it leaves. Every operation asks here, so no door can forget
 // to.
 //
+//   RETURN_IF_ERROR(access->Authorize(caller, Verb::kDrain, "shop/web"));   // one named service
+//   ASSIGN_OR_RETURN(auto seen, access->Visible(caller, Verb::kLookup));    // a list: show these
+//   ...
+//   access->Record(caller, Verb::kDrain, "shop/web", revision, status);     // after a change
+//
+// An operation on a named service calls Authorize. One that shows many services (a list, a watch of
+// a prefix, the history of a namespace) calls Visible and shows only what the set contains. One
+// that is about the registry as a whole (membership, backup) calls Authorize with the object "".
+// After a change, Record; what was denied Authorize and Visible have recorded themselves.
+//
 // OpenAccess is what a daemon on loopback uses: it allows everything and writes mutating calls to
-// the debug log. Identity, policy and the audit file take its place without a change in any door.
+// the debug log. Threads: any.
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "registryd/base/ids.h"
+#include "registryd/core/name_pattern.h"
 
 namespace registryd::operations {
 
@@ -19,25 +34,60 @@ struct Caller {
   std::string peer;      // network address
 };
 
-enum class Verb { kRegister, kDeregister, kUpdate, kLease, kLookup, kOperate };
-std::string_view ToString(Verb verb);
+enum class Verb : uint8_t {
+  kRegister,    // make instances known
+  kDeregister,  // take them out
+  kUpdate,      // change what they are, and their health
+  kLease,       // grant, renew, revoke leases; of the registry as a whole
+  kLookup,      // find instances, list services
+  kWatch,       // be told of changes
+  kDrain,       // take out and wait for the callers
+  kOverride,    // set and clear an operator's maintenance
+  kHistory,     // changes of the past, and why something is as it is
+  kStatus,      // how nodes and cluster are; of the registry as a whole
+  kOperate,     // guard, backup, limits, the policy; of the registry as a whole
+  kMember,      // add and remove members; of the registry as a whole
+};
+inline constexpr std::array kVerbs{Verb::kRegister, Verb::kDeregister, Verb::kUpdate,
+                                   Verb::kLease,    Verb::kLookup,     Verb::kWatch,
+                                   Verb::kDrain,    Verb::kOverride,   Verb::kHistory,
+                                   Verb::kStatus,   Verb::kOperate,    Verb::kMember};
+std::string_view ToString(Verb verb);  // "register"
+std::optional<Verb> ParseVerb(std::string_view word);
 
 class Access {
  public:
   virtual ~Access() = default;
+
   // `object` is "namespace/service", or empty for the registry as a whole. PERMISSION_DENIED or
-  // UNAUTHENTICATED.
-  virtual absl::Status Authorize(const Caller& caller, Verb verb, std::string_view object) = 0;
-  // After each mutating call, and each that was denied.
+  // UNAUTHENTICATED, recorded already.
+  absl::Status Authorize(const Caller& caller, Verb verb, std::string_view object);
+  // The services on which the caller may use the verb; null: all. PERMISSION_DENIED where there are
+  // none, UNAUTHENTICATED; recorded already.
+  absl::StatusOr<std::shared_ptr<const core::NameSet>> Visible(const Caller& caller, Verb verb);
+  // After each call that changed something or was refused by the state.
   virtual void Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
                       const absl::Status& result) = 0;
+
+  // Grows when what is allowed changes. Whoever goes on for long on an answer of ours (a watch)
+  // asks again when it has grown.
+  virtual uint64_t epoch() const { return 0; }
+
+ private:
+  virtual absl::Status Decide(const Caller& caller, Verb verb, std::string_view object) = 0;
+  virtual absl::StatusOr<std::shared_ptr<const core::NameSet>> DecideVisible(const Caller& caller,
+                                                                             Verb verb) = 0;
 };
 
 class OpenAccess final : public Access {
  public:
-  absl::Status Authorize(const Caller& caller, Verb verb, std::string_view object) override;
   void Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
               const absl::Status& result) override;
+
+ private:
+  absl::Status Decide(const Caller& caller, Verb verb, std::string_view object) override;
+  absl::StatusOr<std::shared_ptr<const core::NameSet>> DecideVisible(const Caller& caller,
+                                                                     Verb verb) override;
 };
 
 }  // namespace registryd::operations

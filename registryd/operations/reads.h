@@ -69,9 +69,16 @@ class Reads {
   };
   explicit Reads(Parts parts) : parts_(parts) {}
 
-  // May the caller look this service up? `service_name` empty: the whole registry.
+  // May the caller look this service up?
   absl::Status Authorize(const Caller& caller, std::string_view service_name) {
     return parts_.access->Authorize(caller, Verb::kLookup, service_name);
+  }
+  // What a list may show the caller; null: everything.
+  absl::StatusOr<std::shared_ptr<const core::NameSet>> Visible(const Caller& caller) {
+    return parts_.access->Visible(caller, Verb::kLookup);
+  }
+  absl::Status AuthorizeStatus(const Caller& caller) {
+    return parts_.access->Authorize(caller, Verb::kStatus, {});
   }
   ViewPtr Local() const { return parts_.replica->view(); }
   // A view that is as fresh as the options ask. UNAVAILABLE: no quorum, or staler than allowed;

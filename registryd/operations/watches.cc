@@ -26,12 +26,28 @@ std::string WhyNot(const WatchCursor& cursor, const replica::View& view,
 
 }  // namespace
 
+absl::StatusOr<watch::Scope> Watches::Permitted(const Caller& caller, watch::Scope scope) {
+  if (!scope.prefix) {
+    RETURN_IF_ERROR(access_->Authorize(caller, Verb::kWatch, scope.name));
+    return scope;
+  }
+  ASSIGN_OR_RETURN(scope.visible, access_->Visible(caller, Verb::kWatch));
+  if (scope.visible == nullptr) return scope;
+  // Who may see all of it shares the topic of those who may see everything.
+  if (scope.visible->CoversPrefix(scope.name)) {
+    scope.visible = nullptr;
+  } else if (!scope.visible->MeetsPrefix(scope.name)) {
+    RETURN_IF_ERROR(access_->Authorize(caller, Verb::kWatch, scope.name));
+  }
+  return scope;
+}
+
 absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQuery& query,
                                             const std::shared_ptr<watch::Waker>& waker) {
-  RETURN_IF_ERROR(access_->Authorize(caller, Verb::kLookup, query.scope.name));
+  ASSIGN_OR_RETURN(const watch::Scope scope, Permitted(caller, query.scope));
   StartedWatch started;
   bool created = false;
-  started.topic = hub_->Attach(query.scope, query.filter, waker, &created);
+  started.topic = hub_->Attach(scope, query.filter, waker, &created);
   // Taken after Attach, so that nothing is between the two.
   const ViewPtr view = reads_->Local();
   if (created) {

@@ -43,6 +43,8 @@ class Watches {
 
   absl::StatusOr<StartedWatch> Start(const Caller& caller, const WatchQuery& query,
                                      const std::shared_ptr<watch::Waker>& waker);
+  // The part of the scope that the caller may watch. PERMISSION_DENIED where that is nothing.
+  absl::StatusOr<watch::Scope> Permitted(const Caller& caller, watch::Scope scope);
   // For a subscriber that fell out of the ring.
   StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);
 
@@ -61,7 +63,8 @@ void ForEachMatching(const replica::View& view, const watch::Topic& topic,
                      const std::string& from_service, const std::string& from_id, F f) {
   const watch::Scope& scope = topic.scope();
   view.services.ForEachFrom(std::max(scope.name, from_service), [&](const replica::ServicePtr& s) {
-    if (!scope.Contains(s->name)) return false;
+    if (!scope.InRange(s->name)) return false;
+    if (!scope.Contains(s->name)) return true;
     bool more = true;
     s->instances.ForEachFrom(s->name == from_service ? from_id : std::string(),
                              [&](const core::InstancePtr& instance) {

@@ -95,10 +95,7 @@ void Writes::Submit(const Caller& caller, const core::RequestId& request, core::
     if (service == last && !service.empty()) continue;  // a batch is mostly of one service
     last = service;
     absl::Status allowed = access_->Authorize(caller, touched.verb, service);
-    if (!allowed.ok()) {
-      access_->Record(caller, touched.verb, service, Revision(), allowed);
-      return std::move(done)(std::move(allowed));
-    }
+    if (!allowed.ok()) return std::move(done)(std::move(allowed));
   }
   std::string object(touched.services.front());
   proposer_->Propose(wire::EncodeCommand(request, caller.identity, command),

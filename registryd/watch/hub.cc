@@ -79,7 +79,7 @@ void Hub::Flush(Revision revision) {
 
 std::shared_ptr<Topic> Hub::Attach(const Scope& scope, const core::InstanceFilter& filter,
                                    const std::shared_ptr<Waker>& waker, bool* created) {
-  const std::string key = Text(scope.prefix ? "p|" : "s|", scope.name, "|", filter.Canonical());
+  const std::string key = Text(scope.Key(), "|", filter.Canonical());
   std::shared_ptr<Topic> topic;
   *created = false;
   {

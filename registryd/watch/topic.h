@@ -17,7 +17,9 @@
 
 #include "registryd/base/ids.h"
 #include "registryd/base/mutex.h"
+#include "registryd/base/text.h"
 #include "registryd/core/filter.h"
+#include "registryd/core/name_pattern.h"
 #include "registryd/core/registry.h"
 
 namespace registryd::watch {
@@ -27,8 +29,19 @@ namespace registryd::watch {
 struct Scope {
   std::string name;
   bool prefix = false;
+  // Only these of them, which the subscriber may see; null: all.
+  std::shared_ptr<const core::NameSet> visible = nullptr;
   bool Contains(std::string_view service_name) const {
+    if (!prefix) return service_name == name;
+    return InRange(service_name) && (visible == nullptr || visible->Contains(service_name));
+  }
+  // Is it among the names of the scope, to be seen or not? They lie together in sorted order.
+  bool InRange(std::string_view service_name) const {
     return prefix ? service_name.substr(0, name.size()) == name : service_name == name;
+  }
+  // Equal for scopes that contain the same.
+  std::string Key() const {
+    return Text(prefix ? "p|" : "s|", name, "|", visible == nullptr ? "" : visible->text());
   }
 };
 
