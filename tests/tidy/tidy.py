@@ -21,12 +21,12 @@ DEPENDENCIES = [
     ("RocksDB", r"rocksdb/", r"registryd/storage/|tests/unit/storage/"),
     ("libraft", r"raft\.h$|raft/", r"registryd/consensus/[^/]+\.c$"),
     ("gRPC", r"grpc(pp)?/|.*\.grpc\.pb\.h$",
-     r"registryd/(consensus|api)/|client/(src|grpc|examples)/|tests/"),
+     r"registryd/(consensus|api)/|client/(src|grpc|examples|probes)/|tests/"),
     ("spdlog", r"spdlog/", r"registryd/base/[^/]+\.cc$"),
     ("prometheus-cpp", r"prometheus/", r"registryd/base/[^/]+\.cc$"),
     ("CLI11", r"CLI/", r"registryd/server/|cli/"),
     ("toml++", r"toml\+\+/|toml\.hpp", r"registryd/server/|cli/"),
-    ("Boost.Beast", r"boost/(beast|asio)", r"registryd/gateway/http/|tests/"),
+    ("Boost.Beast", r"boost/(beast|asio)", r"registryd/gateway/http/|client/probes/|tests/"),
     ("ldns", r"ldns/", r"registryd/gateway/dns/|tests/"),
 ]
 
@@ -38,8 +38,10 @@ FORBIDDEN = [
     (r"client/include/", r".*\.pb\.h$|google/protobuf/|grpc", "public headers need no gRPC and no protobuf"),
     (r"client/(?!testing/)", r"registryd/", "client/ uses proto/ only"),
     (r"client/testing/", r"registryd/(?!(base|core|wire)/)", "client/testing uses core and wire only"),
+    (r"client/probes/", r"client/(?!probes/)|registry/", "probes know nothing of the registry"),
     (r"client/", r"(cli|tests)/", "client/ uses neither cli/ nor tests/"),
-    (r"cli/", r"registryd/|.*\.pb\.h$|client/|tests/", "cli/ uses the client's public headers only"),
+    (r"cli/", r"registryd/|.*\.pb\.h$|client/(?!probes/probe)|tests/",
+     "cli/ uses the client's public headers only, and the probes"),
 ]
 
 BANNED_NAMES = {"util", "utils", "manager", "misc", "v2"}
