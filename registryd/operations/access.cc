@@ -63,6 +63,8 @@ absl::StatusOr<std::shared_ptr<const core::NameSet>> OpenAccess::DecideVisible(c
 
 void OpenAccess::Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
                         const absl::Status& result) {
+  // Asked first: making the fields costs more than the rest of a small call.
+  if (!log::Enabled(log::Level::kDebug)) return;
   log::Debug("call", {{"verb", ToString(verb)},
                       {"object", object},
                       {"peer", caller.peer},

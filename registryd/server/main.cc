@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "absl/synchronization/mutex.h"
 #include "registryd/base/log.h"
 #include "registryd/server/config.h"
 #include "registryd/server/node.h"
@@ -32,6 +33,9 @@ int Run(int argc, char** argv) {
       break;
   }
   log::Init(config.log_level, config.log_format);
+  // Debian builds abseil with its search for lock cycles switched on: every lock of gRPC's would
+  // take part in one graph behind one spin lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   signal(SIGPIPE, SIG_IGN);
   const sigset_t stop = StopSignals();
   pthread_sigmask(SIG_BLOCK, &stop, nullptr);

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
@@ -172,6 +173,8 @@ int Run(int argc, char** argv) {
     if (equals == std::string::npos) return 2;
     sizes[text.substr(0, equals)] = std::stoul(text.substr(equals + 1));
   }
+  // As registryd does.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   sigset_t stop;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTERM);

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "registry/v1/cluster.pb.h"
 #include "registry/v1/discovery.pb.h"
 #include "registry/v1/lease.pb.h"
@@ -353,6 +354,8 @@ int Bench::Run() {
 }  // namespace registryd::bench
 
 int main(int argc, char** argv) {
+  // As registryd does.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   registryd::bench::Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
