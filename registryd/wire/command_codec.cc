@@ -8,6 +8,8 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/internal/v1/command.pb.h"
+#include "registryd/wire/proto_reader.h"
+#include "registryd/wire/proto_writer.h"
 #include "registryd/wire/spec_codec.h"
 
 namespace registryd::wire {
@@ -42,11 +44,8 @@ void ClaimToProto(const core::LeaseClaim& claim, pb::LeaseClaim* out) {
   out->set_owner(claim.owner);
 }
 
-void ToProto(const core::Register& command, pb::CommandBody* body) {
-  pb::Register* out = body->mutable_register_();
-  for (const core::InstanceSpec& spec : command.instances) SpecToProto(spec, out->add_instances());
-  if (command.lease) ClaimToProto(*command.lease, out->mutable_lease());
-}
+// Does not come here: AppendRegister.
+void ToProto(const core::Register&, pb::CommandBody*) {}
 
 void ToProto(const core::Deregister& command, pb::CommandBody* body) {
   pb::Deregister* out = body->mutable_deregister();
@@ -204,6 +203,96 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
   return absl::DataLossError("the envelope holds no command");
 }
 
+// A registration is most of what is logged, so it goes the short way (proto_writer.h): the fields
+// of internal.v1.CommandBody with a Register.
+void AppendRegister(const core::RequestId& request, std::string_view actor,
+                    const core::Register& command, std::string* out) {
+  Writer writer(out);
+  PutFixed(writer, 1, request.client_id);
+  PutFixed(writer, 2, request.sequence);
+  PutText(writer, 3, actor);
+  PutMessageBy(writer, 10, [&command](auto& to) {
+    for (const core::InstanceSpec& spec : command.instances) {
+      PutMessageBy(to, 1, [&spec](auto& fields) { PutSpec(fields, spec); });
+    }
+    if (!command.lease) return;
+    PutMessageBy(to, 2, [&claim = *command.lease](auto& fields) {
+      PutFixed(fields, 1, claim.id.value());
+      PutNumber(fields, 2, static_cast<uint64_t>(claim.ttl_ms));
+      PutText(fields, 3, claim.owner);
+    });
+  });
+}
+
+bool ReadClaim(std::string_view bytes, core::LeaseClaim* out) {
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kFixed64):
+        out->id = LeaseId(reader.Fixed());
+        break;
+      case Tag(2, kVarint):
+        out->ttl_ms = static_cast<int64_t>(reader.Varint());
+        break;
+      case Tag(3, kLength):
+        out->owner = reader.Text();
+        break;
+      default:
+        return false;
+    }
+  }
+  return reader.ok() && out->id && out->ttl_ms >= 0;
+}
+
+bool ReadRegister(std::string_view bytes, core::Register* out) {
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kLength):
+        if (!ReadSpec(reader.Bytes(), &out->instances.emplace_back())) return false;
+        break;
+      case Tag(2, kLength):
+        if (out->lease || !ReadClaim(reader.Bytes(), &out->lease.emplace())) return false;
+        break;
+      default:
+        return false;
+    }
+  }
+  return reader.ok();
+}
+
+// What AppendRegister writes, or false: the generated classes judge then.
+bool ReadRegister(std::string_view bytes, DecodedCommand* out) {
+  core::RequestId request;
+  std::string_view actor;
+  core::Register command;
+  bool found = false;
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kFixed64):
+        request.client_id = reader.Fixed();
+        break;
+      case Tag(2, kFixed64):
+        request.sequence = reader.Fixed();
+        break;
+      case Tag(3, kLength):
+        actor = reader.Text();
+        break;
+      case Tag(10, kLength):
+        if (std::exchange(found, true) || !ReadRegister(reader.Bytes(), &command)) return false;
+        break;
+      default:
+        return false;
+    }
+  }
+  if (!reader.ok() || !found) return false;
+  out->request = request;
+  out->actor = std::string(actor);
+  out->command = std::move(command);
+  return true;
+}
+
 absl::Status CheckHeader(std::string_view bytes) {
   if (bytes.size() < kEnvelopeHeaderSize) {
     return absl::DataLossError(Text("an envelope of ", bytes.size(), " bytes is too short"));
@@ -225,16 +314,19 @@ absl::Status CheckHeader(std::string_view bytes) {
 
 std::string EncodeCommand(const core::RequestId& request, std::string_view actor,
                           const core::Command& command) {
+  std::string out(kEnvelopeHeaderSize, '\0');
+  out[0] = static_cast<char>(kEnvelopeVersion);
+  PutLittleEndian(kFeatureLevel, 2, kFeatureLevelAt, &out);
+  if (const auto* registration = std::get_if<core::Register>(&command)) {
+    AppendRegister(request, actor, *registration, &out);
+    return out;
+  }
   google::protobuf::Arena arena;
   auto* body = google::protobuf::Arena::CreateMessage<pb::CommandBody>(&arena);
   body->set_client_id(request.client_id);
   body->set_sequence(request.sequence);
   body->set_actor(actor.data(), actor.size());
   std::visit([body](const auto& c) { ToProto(c, body); }, command);
-
-  std::string out(kEnvelopeHeaderSize, '\0');
-  out[0] = static_cast<char>(kEnvelopeVersion);
-  PutLittleEndian(kFeatureLevel, 2, kFeatureLevelAt, &out);
   const bool written = body->AppendToString(&out);
   REGISTRYD_CHECK(written, "a command of more than 2 GiB");
   return out;
@@ -243,16 +335,17 @@ std::string EncodeCommand(const core::RequestId& request, std::string_view actor
 absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes) {
   RETURN_IF_ERROR(CheckHeader(bytes));
   const std::string_view rest = bytes.substr(kEnvelopeHeaderSize);
+  DecodedCommand out;
+  out.feature_level = static_cast<uint16_t>(GetLittleEndian(bytes, kFeatureLevelAt, 2));
+  out.time_ms = static_cast<int64_t>(GetLittleEndian(bytes, kTimeAt, 8));
+  if (ReadRegister(rest, &out)) return out;
   google::protobuf::Arena arena;
   auto* body = google::protobuf::Arena::CreateMessage<pb::CommandBody>(&arena);
   if (rest.size() > size_t{std::numeric_limits<int>::max()} ||
       !body->ParseFromArray(rest.data(), static_cast<int>(rest.size()))) {
     return absl::DataLossError("the envelope holds no readable CommandBody");
   }
-  DecodedCommand out;
   ASSIGN_OR_RETURN(out.command, CommandFromProto(*body));
-  out.feature_level = static_cast<uint16_t>(GetLittleEndian(bytes, kFeatureLevelAt, 2));
-  out.time_ms = static_cast<int64_t>(GetLittleEndian(bytes, kTimeAt, 8));
   out.request = {body->client_id(), body->sequence()};
   out.actor = body->actor();
   return out;

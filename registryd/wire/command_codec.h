@@ -1,12 +1,14 @@
 // Commands and replies as bytes: the log envelope of docs/formats.md.
 //
 //   std::string bytes = EncodeCommand(request_id, actor, command);   // operations, any thread
-//   absl::Status ok = CheckAndStamp(bytes, now_ms);                   // leader's raft thread, before it reaches the log
-//   absl::StatusOr<DecodedCommand> decoded = DecodeCommand(bytes);    // loop, at apply
+//   absl::Status ok = CheckAndStamp(bytes, now_ms);                   // leader's raft thread,
+//   before it reaches the log absl::StatusOr<DecodedCommand> decoded = DecodeCommand(bytes);    //
+//   loop, at apply
 //
-// Envelope: byte 0 format version (1), bytes 1-2 feature level (LE), bytes 3-10 leader's time in ms (LE), then
-// registryd.internal.v1.CommandBody. Errors are DATA_LOSS or, for a format or feature level that this build does not
-// know, UNIMPLEMENTED. Threads: any. Foreign bytes never crash it (tests/fuzz).
+// Envelope: byte 0 format version (1), bytes 1-2 feature level (LE), bytes 3-10 leader's time in ms
+// (LE), then registryd.internal.v1.CommandBody. Errors are DATA_LOSS or, for a format or feature
+// level that this build does not know, UNIMPLEMENTED. Threads: any. Foreign bytes never crash it
+// (tests/fuzz).
 #pragma once
 
 #include <cstdint>
@@ -35,7 +37,8 @@ struct DecodedCommand {
 std::string EncodeCommand(const core::RequestId& request, std::string_view actor,
                           const core::Command& command);
 absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes);
-// Decodes once, so that what replicas cannot read never reaches the log, and writes the time into the header.
+// Decodes once, so that what replicas cannot read never reaches the log, and writes the time into
+// the header.
 absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms);
 
 }  // namespace registryd::wire

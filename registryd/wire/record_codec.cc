@@ -8,6 +8,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/internal/v1/record.pb.h"
+#include "registryd/wire/proto_reader.h"
 #include "registryd/wire/spec_codec.h"
 
 namespace registryd::wire {
@@ -30,25 +31,75 @@ absl::Status Parse(std::string_view bytes, std::string_view what, Message* messa
   return absl::OkStatus();
 }
 
+// As ReadSpec: what EncodeInstanceRecord writes, or false.
+bool ReadInstance(std::string_view bytes, core::Instance* out) {
+  bool spec = false;
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kLength):
+        if (std::exchange(spec, true) || !ReadSpec(reader.Bytes(), &out->spec)) return false;
+        break;
+      case Tag(2, kVarint):
+        out->incarnation = Revision(reader.Varint());
+        break;
+      case Tag(3, kFixed64):
+        out->lease = LeaseId(reader.Fixed());
+        break;
+      case Tag(4, kVarint):
+        out->changed = Revision(reader.Varint());
+        break;
+      case Tag(5, kVarint):
+        out->created_ms = static_cast<int64_t>(reader.Varint());
+        break;
+      case Tag(6, kVarint):
+        out->changed_ms = static_cast<int64_t>(reader.Varint());
+        break;
+      case Tag(7, kVarint):
+        out->facts.lease_expired = reader.Varint() != 0;
+        break;
+      case Tag(8, kVarint): {
+        const uint64_t report = reader.Varint();
+        if (report > static_cast<uint64_t>(core::Report::kDraining)) return false;
+        out->facts.report = static_cast<core::Report>(report);
+        break;
+      }
+      case Tag(9, kLength):
+        out->facts.message = reader.Text();
+        break;
+      case Tag(10, kVarint):
+        out->health_since_ms = static_cast<int64_t>(reader.Varint());
+        break;
+      default:
+        return false;
+    }
+  }
+  return reader.ok() && spec;
+}
+
 }  // namespace
 
+// The one record that is written with every change of an instance, so it goes the short way
+// (proto_writer.h): the fields of internal.v1.InstanceRecord.
 void EncodeInstanceRecord(const core::Instance& instance, std::string* out) {
-  google::protobuf::Arena arena;
-  auto* record = google::protobuf::Arena::CreateMessage<pb::InstanceRecord>(&arena);
-  SpecToProto(instance.spec, record->mutable_spec());
-  record->set_incarnation(instance.incarnation.value());
-  record->set_lease_id(instance.lease.value());
-  record->set_changed_revision(instance.changed.value());
-  record->set_created_ms(instance.created_ms);
-  record->set_changed_ms(instance.changed_ms);
-  record->set_lease_expired(instance.facts.lease_expired);
-  record->set_report(static_cast<uint32_t>(instance.facts.report));
-  record->set_report_message(instance.facts.message);
-  record->set_health_since_ms(instance.health_since_ms);
-  Serialize(*record, out);
+  out->clear();
+  Writer writer(out);
+  PutMessageBy(writer, 1, [&instance](auto& to) { PutSpec(to, instance.spec); });
+  PutNumber(writer, 2, instance.incarnation.value());
+  PutFixed(writer, 3, instance.lease.value());
+  PutNumber(writer, 4, instance.changed.value());
+  PutNumber(writer, 5, static_cast<uint64_t>(instance.created_ms));
+  PutNumber(writer, 6, static_cast<uint64_t>(instance.changed_ms));
+  PutNumber(writer, 7, static_cast<uint64_t>(instance.facts.lease_expired));
+  PutNumber(writer, 8, static_cast<uint64_t>(instance.facts.report));
+  PutText(writer, 9, instance.facts.message);
+  PutNumber(writer, 10, static_cast<uint64_t>(instance.health_since_ms));
 }
 
 absl::StatusOr<core::InstancePtr> DecodeInstanceRecord(std::string_view bytes) {
+  if (auto read = std::make_shared<core::Instance>(); ReadInstance(bytes, read.get())) {
+    return core::InstancePtr(std::move(read));
+  }
   google::protobuf::Arena arena;
   auto* record = google::protobuf::Arena::CreateMessage<pb::InstanceRecord>(&arena);
   RETURN_IF_ERROR(Parse(bytes, "instance record", record));

@@ -5,6 +5,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/core/grammar.h"
+#include "registryd/wire/proto_reader.h"
 
 namespace registryd::wire {
 
@@ -28,14 +29,114 @@ void LabelsToProto(const std::vector<core::Label>& labels, RepeatedLabels* out) 
   }
 }
 
-void SpecToProto(const core::InstanceSpec& spec, internal::v1::Spec* out) {
-  out->set_name(spec.name.text());
-  EndpointsToProto(spec.endpoints, out->mutable_endpoints());
-  out->set_version(spec.version);
-  LabelsToProto(spec.labels, out->mutable_labels());
-  out->set_region(spec.region);
-  out->set_zone(spec.zone);
-  out->set_weight(spec.weight);
+namespace {
+
+bool ReadEndpoint(std::string_view bytes, core::Endpoint* out) {
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kLength):
+        out->name = reader.Text();
+        break;
+      case Tag(2, kLength):
+        out->host = reader.Text();
+        break;
+      case Tag(3, kVarint): {
+        const uint64_t port = reader.Varint();
+        if (port > 65'535) return false;
+        out->port = static_cast<uint16_t>(port);
+        break;
+      }
+      case Tag(4, kLength):
+        out->protocol = reader.Text();
+        break;
+      default:
+        return false;
+    }
+  }
+  return reader.ok();
+}
+
+bool ReadLabel(std::string_view bytes, core::Label* out) {
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kLength):
+        out->key = reader.Text();
+        break;
+      case Tag(2, kLength):
+        out->value = reader.Text();
+        break;
+      default:
+        return false;
+    }
+  }
+  return reader.ok();
+}
+
+// How often a field comes, so that its vector is made once.
+size_t Count(std::string_view bytes, uint64_t tag) {
+  size_t count = 0;
+  for (Reader reader(bytes); reader.Next();) {
+    count += reader.tag() == tag ? 1 : 0;
+    if ((reader.tag() & 7) == kLength) {
+      reader.Bytes();
+    } else if ((reader.tag() & 7) == kVarint) {
+      reader.Varint();
+    } else {
+      break;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+bool ReadSpec(std::string_view bytes, core::InstanceSpec* out) {
+  constexpr uint64_t kEndpoint = Tag(2, kLength);
+  constexpr uint64_t kLabel = Tag(4, kLength);
+  out->endpoints.reserve(Count(bytes, kEndpoint));
+  out->labels.reserve(Count(bytes, kLabel));
+  out->weight = 0;
+  Reader reader(bytes);
+  while (reader.Next()) {
+    switch (reader.tag()) {
+      case Tag(1, kLength): {
+        const std::string_view name = reader.Text();
+        if (!core::InstanceName::IsJoined(name)) return false;
+        out->name = core::InstanceName(std::string(name));
+        break;
+      }
+      case kEndpoint:
+        if (!ReadEndpoint(reader.Bytes(), &out->endpoints.emplace_back())) return false;
+        break;
+      case Tag(3, kLength):
+        out->version = reader.Text();
+        break;
+      case kLabel: {
+        core::Label& label = out->labels.emplace_back();
+        if (!ReadLabel(reader.Bytes(), &label)) return false;
+        const size_t n = out->labels.size();
+        if (n > 1 && out->labels[n - 2].key >= label.key) return false;
+        break;
+      }
+      case Tag(5, kLength):
+        out->region = reader.Text();
+        break;
+      case Tag(6, kLength):
+        out->zone = reader.Text();
+        break;
+      case Tag(7, kVarint): {
+        const uint64_t weight = reader.Varint();
+        if (weight > UINT32_MAX) return false;
+        out->weight = static_cast<uint32_t>(weight);
+        break;
+      }
+      default:
+        return false;
+    }
+  }
+  return reader.ok() && !out->name.text().empty();
 }
 
 absl::StatusOr<core::InstanceName> NameFromProto(const std::string& joined) {

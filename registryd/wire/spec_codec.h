@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -12,6 +13,7 @@
 #include "google/protobuf/repeated_field.h"
 #include "registryd/core/types.h"
 #include "registryd/internal/v1/record.pb.h"
+#include "registryd/wire/proto_writer.h"
 
 namespace registryd::wire {
 
@@ -20,7 +22,33 @@ using RepeatedLabels = google::protobuf::RepeatedPtrField<internal::v1::Label>;
 
 void EndpointsToProto(const std::vector<core::Endpoint>& endpoints, RepeatedEndpoints* out);
 void LabelsToProto(const std::vector<core::Label>& labels, RepeatedLabels* out);
-void SpecToProto(const core::InstanceSpec& spec, internal::v1::Spec* out);
+
+// Specs are most of what is logged and stored, so they go the short way (proto_writer.h): the
+// fields of internal.v1.Spec. A field that is added there is added to both, and to SpecFromProto.
+template <class Sink>
+void PutSpec(Sink& sink, const core::InstanceSpec& spec) {
+  PutText(sink, 1, spec.name.text());
+  for (const core::Endpoint& endpoint : spec.endpoints) {
+    PutMessageBy(sink, 2, [&endpoint](auto& to) {
+      PutText(to, 1, endpoint.name);
+      PutText(to, 2, endpoint.host);
+      PutNumber(to, 3, endpoint.port);
+      PutText(to, 4, endpoint.protocol);
+    });
+  }
+  PutText(sink, 3, spec.version);
+  for (const core::Label& label : spec.labels) {
+    PutMessageBy(sink, 4, [&label](auto& to) {
+      PutText(to, 1, label.key);
+      PutText(to, 2, label.value);
+    });
+  }
+  PutText(sink, 5, spec.region);
+  PutText(sink, 6, spec.zone);
+  PutNumber(sink, 7, spec.weight);
+}
+// False: not what PutSpec writes, or not a spec that core could take; SpecFromProto says which.
+bool ReadSpec(std::string_view bytes, core::InstanceSpec* out);
 
 absl::StatusOr<core::InstanceName> NameFromProto(const std::string& joined);
 absl::StatusOr<core::Report> ReportFromProto(uint32_t report);

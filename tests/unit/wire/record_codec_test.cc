@@ -61,6 +61,17 @@ TEST(RecordCodecTest, BringsInstancesBack) {
   EXPECT_GT(seen, 100);
 }
 
+TEST(RecordCodecTest, WritesWhatTheGeneratedClassesDo) {
+  // A new field belongs into EncodeInstanceRecord and ReadInstance too.
+  EXPECT_EQ(pb::InstanceRecord::descriptor()->field_count(), 10);
+  pb::InstanceRecord record;
+  ASSERT_TRUE(record.ParseFromString(Encoded(Example())));
+  EXPECT_EQ(record.SerializeAsString(), Encoded(Example()));
+  EXPECT_EQ(record.spec().endpoints(1).host(), "::1");
+  EXPECT_EQ(record.report_message(), Example().facts.message);
+  EXPECT_TRUE(record.lease_expired());
+}
+
 TEST(RecordCodecTest, RefusesInstancesThatCoreCouldNotTake) {
   const auto code = [](const pb::InstanceRecord& record) {
     return DecodeInstanceRecord(record.SerializeAsString()).status().code();
