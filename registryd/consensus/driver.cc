@@ -118,6 +118,9 @@ void Driver::Applied(LogIndex index) {
   if (core_ == nullptr || index <= applied_) return;
   REGISTRYD_CHECK(index <= handed_, "the state machine applied what it was not given");
   applied_ = index;
+  if (level_asked_ms_ != 0 && applied_ >= level_at_) {
+    level_ms_ = std::max(level_ms_, std::exchange(level_asked_ms_, 0));
+  }
   while (!unapplied_.empty() && unapplied_.front().last <= index) {
     unapplied_entries_ -= unapplied_.front().entries;
     unapplied_bytes_ -= unapplied_.front().bytes;

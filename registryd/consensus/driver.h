@@ -96,6 +96,10 @@ class Driver {
   void Receive(PeerMessage message);
   void Persisted(uint64_t write);
   void Applied(LogIndex index);
+  // The connection from a peer broke. Where that is the leader, this node stands for election after
+  // two heartbeats of silence already, until it hears a leader again. Only the time to the next
+  // election depends on it.
+  void PeerLost(NodeId peer);
   // Feeds the timer when it is due; else does nothing.
   void Tick();
   // Monotonic; when Tick has something to do.
@@ -141,6 +145,8 @@ class Driver {
   void ReceiveAppendPart(const PeerMessage& from, AppendEntries part);
   void ReceiveResult(NodeId from, const AppendEntriesResult& result);
   void ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install);
+  void HeardLeader(LogIndex commit);
+  void SetHurried(bool hurried);
   void Step(const RaftShimMessage& message);
 
   // driver_update.cc: after each step, and after each call.
@@ -190,6 +196,12 @@ class Driver {
   LogIndex led_commit_;  // commit index when this node last led
   bool needs_barrier_ = false;
   bool receiving_snapshot_ = false;
+  bool hurried_ = false;  // the election timeout is the short one of PeerLost
+  // What the leader said of its commit index, and when; level once that is applied here.
+  LogIndex level_at_;
+  int64_t level_asked_ms_ = 0;  // 0: nothing to wait for
+  int64_t level_ms_ = 0;
+  int64_t level_told_ms_ = 0;
   StateMachine::Leadership reported_;
   bool reported_once_ = false;
   bool install_logged_ = false;

@@ -1,4 +1,5 @@
 // Incoming messages: the filters, then the core.
+#include <algorithm>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -108,12 +109,41 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
     return;
   }
   REGISTRYD_CHECK(append.term > CurrentTerm() || !Leads(), "two leaders in one term");
+  HeardLeader(append.leader_commit);
   if (receiving_snapshot_) AnchorAtZero(LastIndex(), &append);
   TrimToSnapshot({LogIndex(raft_shim_first_index(core_)), LogIndex(raft_shim_snapshot_index(core_)),
                   Term(raft_shim_snapshot_term(core_))},
                  &append);
   for (AppendEntries& part : SplitAtConfigurations(std::move(append))) {
     ReceiveAppendPart(from, std::move(part));
+  }
+}
+
+void Driver::PeerLost(NodeId peer) {
+  if (core_ == nullptr || role_ != Role::kFollower || leader_term_ != CurrentTerm() ||
+      NodeId(raft_shim_leader(core_)) != peer) {
+    return;
+  }
+  SetHurried(true);
+}
+
+void Driver::SetHurried(bool hurried) {
+  if (hurried == hurried_) return;
+  hurried_ = hurried;
+  const int ms = hurried ? 2 * options_.heartbeat_ms : options_.election_timeout_ms;
+  raft_shim_set_election_timeout(core_,
+                                 static_cast<unsigned>(std::min(ms, options_.election_timeout_ms)));
+}
+
+void Driver::HeardLeader(LogIndex commit) {
+  SetHurried(false);
+  const auto now = static_cast<int64_t>(Now());
+  if (applied_ >= commit) {
+    level_ms_ = now;
+    level_asked_ms_ = 0;
+  } else if (level_asked_ms_ == 0) {
+    level_at_ = commit;
+    level_asked_ms_ = now;
   }
 }
 

@@ -124,7 +124,9 @@ void Driver::SendSnapshot(const Server& to, LogIndex index) {
 }
 
 void Driver::EndRound() {
-  if (core_ == nullptr || !Leads()) return;
+  if (core_ == nullptr) return;
+  if (level_ms_ != level_told_ms_) parts_.machine->OnLevel(level_told_ms_ = level_ms_);
+  if (!Leads()) return;
   const auto [index, newest] = configurations_.Newest();
   for (const Server& server : *newest) {
     uint64_t match = 0;

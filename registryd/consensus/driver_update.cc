@@ -67,6 +67,8 @@ void Driver::HandleEntries(LogIndex first, std::vector<LogEntry> entries) {
 void Driver::HandleRole() {
   const bool led = Leads();
   role_ = static_cast<Role>(raft_shim_role(core_));
+  // A leader measures its followers' silence by the whole timeout.
+  if (Leads()) SetHurried(false);
   if (!led && Leads()) {
     needs_barrier_ = true;
     lead_start_ = LogIndex();

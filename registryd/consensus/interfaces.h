@@ -51,6 +51,9 @@ class StateMachine {
     bool ready = false;  // this node leads and has committed in its term
   };
   virtual void OnLeadership(const Leadership& leadership) = 0;
+  // Raft thread, on a follower: everything that the leader had committed when it spoke at `at_ms`
+  // (monotonic clock) is applied here.
+  virtual void OnLevel(int64_t at_ms) { static_cast<void>(at_ms); }
 };
 
 // Where the log lies. Implemented by storage::RocksLogStore and by a simulated disk. A storage

@@ -33,13 +33,14 @@ struct RaftThread::Work {
   std::vector<PeerMessage> messages;
   std::vector<uint64_t> persisted;
   std::vector<Transfer> transfers;
+  std::vector<NodeId> lost;
   LogIndex applied;
   LogIndex cut;
   size_t message_bytes = 0;
 
   bool empty() const {
     return proposals.empty() && reads.empty() && messages.empty() && persisted.empty() &&
-           transfers.empty() && !applied && !cut;
+           transfers.empty() && lost.empty() && !applied && !cut;
   }
   void Clear() {
     proposals.clear();
@@ -47,6 +48,7 @@ struct RaftThread::Work {
     messages.clear();
     persisted.clear();
     transfers.clear();
+    lost.clear();
     applied = cut = LogIndex();
     message_bytes = 0;
   }
@@ -165,6 +167,15 @@ void RaftThread::Receive(PeerMessage message) {
   });
 }
 
+void RaftThread::PeerLost(NodeId peer) {
+  inbox_->Add([&](Work& work) {
+    if (std::find(work.lost.begin(), work.lost.end(), peer) == work.lost.end()) {
+      work.lost.push_back(peer);
+    }
+    return true;
+  });
+}
+
 void RaftThread::OnApplied(LogIndex index) {
   inbox_->Add([index](Work& work) {
     work.applied = std::max(work.applied, index);
@@ -221,6 +232,8 @@ void RaftThread::RunRound(Work* work) {
   if (work->applied) driver_.Applied(work->applied);
   for (const uint64_t write : work->persisted) driver_.Persisted(write);
   for (PeerMessage& message : work->messages) driver_.Receive(std::move(message));
+  // After the messages, which came first.
+  for (const NodeId peer : work->lost) driver_.PeerLost(peer);
   if (work->cut) driver_.CutLog(work->cut);
   if (!work->proposals.empty()) driver_.Propose(std::move(work->proposals));
   for (ReadDone& done : work->reads) driver_.ReadIndex(std::move(done));

@@ -59,6 +59,8 @@ class RaftThread final : public Proposer {
   void ReadIndex(ReadDone done) override;
   // A peer's message, in the order in which that peer sent its messages.
   void Receive(PeerMessage message);
+  // The connection from a peer broke; see Driver::PeerLost.
+  void PeerLost(NodeId peer);
   // The state machine has applied everything up to `index`.
   void OnApplied(LogIndex index);
   // The state machine has everything up to `index` on disk: the log before it may go.

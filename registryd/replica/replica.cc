@@ -152,8 +152,8 @@ void Replica::ExpireWaiters() {
 void Replica::OnLeadership(const Leadership& leadership) {
   {
     MutexLock lock(leadership_mutex_);
+    if (leadership_.ready) OnLevel(parts_.clock->MonotonicMs());  // until now it was the leader
     leadership_ = leadership;
-    if (leadership.leader) level_since_ms_ = parts_.clock->MonotonicMs();
   }
   leadership_changed_.NotifyAll();
   log::Info("leadership", {{"term", leadership.term},
@@ -184,9 +184,12 @@ bool Replica::WaitForLeader(int64_t timeout_ms) {
 }
 
 int64_t Replica::lag_ms() const {
-  MutexLock lock(leadership_mutex_);
-  if (leadership_.ready) return 0;
-  return std::max<int64_t>(0, parts_.clock->MonotonicMs() - level_since_ms_);
+  {
+    MutexLock lock(leadership_mutex_);
+    if (leadership_.ready) return 0;
+  }
+  return std::max<int64_t>(0,
+                           parts_.clock->MonotonicMs() - level_ms_.load(std::memory_order_relaxed));
 }
 
 Replica::Position Replica::position() const {

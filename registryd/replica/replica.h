@@ -66,6 +66,7 @@ class Replica final : public consensus::StateMachine {
   absl::Status Prepare(std::string& command) override;
   void Apply(std::vector<consensus::Committed> range) override;
   void OnLeadership(const Leadership& leadership) override;
+  void OnLevel(int64_t at_ms) override { level_ms_.store(at_ms, std::memory_order_relaxed); }
 
   std::shared_ptr<const View> view() const {
     MutexLock lock(view_mutex_);
@@ -82,10 +83,11 @@ class Replica final : public consensus::StateMachine {
   void ExpireWaiters();
 
   Leadership leadership() const;
-  // Returns when a leader is known, and ready if it is this node; false when `timeout_ms` passed before.
+  // Returns when a leader is known, and ready if it is this node; false when `timeout_ms` passed
+  // before.
   bool WaitForLeader(int64_t timeout_ms);
   // Milliseconds since this node last knew itself level with the leader; 0 on a leader that is
-  // ready.
+  // ready. Very large on a node that has not been since it was started.
   int64_t lag_ms() const;
   LogIndex applied() const { return LogIndex(applied_.load(std::memory_order_acquire)); }
   // Digest and index that belong together.
@@ -133,7 +135,7 @@ class Replica final : public consensus::StateMachine {
   mutable Mutex leadership_mutex_;
   CondVar leadership_changed_;
   Leadership leadership_ ABSL_GUARDED_BY(leadership_mutex_);
-  int64_t level_since_ms_ ABSL_GUARDED_BY(leadership_mutex_) = 0;
+  std::atomic<int64_t> level_ms_{0};  // of the monotonic clock
 };
 
 }  // namespace registryd::replica

@@ -192,6 +192,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
     }
   }
   void OnLeadership(const Leadership& now) override { leadership.push_back(now); }
+  void OnLevel(int64_t at_ms) override { level_ms.push_back(at_ms); }
 
   FakeClock clock;
   DriverOptions options;
@@ -201,6 +202,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
   std::vector<Sent> sent;
   std::vector<Committed> handed;
   std::vector<Leadership> leadership;
+  std::vector<int64_t> level_ms;
   std::vector<absl::Status> outcomes;
   std::vector<int> answers;  // how often each proposal was answered
   size_t saved_after_sends = 0;
