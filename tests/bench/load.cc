@@ -1,106 +1,27 @@
 #include "tests/bench/load.h"
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
-#include <mutex>
+
+#include "tests/bench/recorder.h"
 
 namespace registryd::bench {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
-double Micros(SteadyClock::duration d) {
-  return std::chrono::duration<double, std::micro>(d).count();
-}
-
-// Latencies of many threads, and the end of a run.
-class Recorder {
- public:
-  Recorder(size_t slots, double seconds)
-      : running_(slots),
-        end_(SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(
-                                      std::chrono::duration<double>(seconds))) {}
-
-  bool over() const { return SteadyClock::now() >= end_; }
-  void Done(double micros) {
-    std::lock_guard lock(mutex_);
-    micros_.push_back(static_cast<float>(micros));
-  }
-  void Failed(const std::string& why) {
-    std::lock_guard lock(mutex_);
-    if (errors_++ == 0) first_error_ = why;
-  }
-  void SlotEnded() {
-    std::lock_guard lock(mutex_);
-    if (--running_ == 0) all_ended_.notify_all();
-  }
-  Measured Wait() {
-    std::unique_lock lock(mutex_);
-    all_ended_.wait(lock, [this] { return running_ == 0; });
-    const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin_).count();
-    std::sort(micros_.begin(), micros_.end());
-    Measured measured;
-    measured.errors = errors_;
-    measured.first_error = first_error_;
-    if (micros_.empty()) return measured;
-    measured.per_second = static_cast<double>(micros_.size()) / seconds;
-    measured.p50_us = micros_[micros_.size() / 2];
-    measured.p99_us = micros_[micros_.size() * 99 / 100];
-    return measured;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_ended_;
-  size_t running_;
-  std::vector<float> micros_;
-  uint64_t errors_ = 0;
-  std::string first_error_;
-  const SteadyClock::time_point begin_ = SteadyClock::now();
-  const SteadyClock::time_point end_;
-};
-
-class UnarySlot {
- public:
-  UnarySlot(Stub* stub, const UnaryLoad* load, std::atomic<uint64_t>* next, Recorder* recorder)
-      : stub_(stub), load_(load), next_(next), recorder_(recorder) {}
-
-  void Go() {
-    if (recorder_->over()) return recorder_->SlotEnded();
-    context_ = std::make_unique<grpc::ClientContext>();
-    request_ = ToBytes(load_->request((*next_)++));
-    begin_ = SteadyClock::now();
-    stub_->UnaryCall(context_.get(), load_->method, {}, &request_, &response_,
-                     [this](const grpc::Status& status) {
-                       if (status.ok()) {
-                         recorder_->Done(Micros(SteadyClock::now() - begin_));
-                       } else {
-                         recorder_->Failed(status.error_message());
-                       }
-                       Go();
-                     });
-  }
-
- private:
-  Stub* const stub_;
-  const UnaryLoad* const load_;
-  std::atomic<uint64_t>* const next_;
-  Recorder* const recorder_;
-  std::unique_ptr<grpc::ClientContext> context_;
-  Bytes request_;
-  Bytes response_;
-  SteadyClock::time_point begin_;
+// One call at a time.
+struct UnarySlot {
+  std::unique_ptr<grpc::ClientContext> context;
+  Bytes request;
+  Bytes response;
 };
 
 class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
  public:
-  FrameStream(Stub* stub, const FrameLoad& load, Recorder* recorder)
-      : frame_(ToBytes(load.frame)), recorder_(recorder) {
+  FrameStream(Stub* stub, const FrameLoad& load, size_t stream, Recorder* recorder)
+      : frame_(ToBytes(load.frame(stream))), recorder_(recorder) {
     stub->PrepareBidiStreamingCall(&context_, load.method, {}, this);
     StartRead(&response_);
     Send();
@@ -108,7 +29,7 @@ class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   }
   void OnReadDone(bool ok) override {
     if (!ok) return;
-    recorder_->Done(Micros(SteadyClock::now() - begin_));
+    recorder_->Done(begin_);
     Half();
   }
   void OnWriteDone(bool) override { Half(); }
@@ -164,18 +85,20 @@ class Gathering {
 class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
  public:
   WatchStream(Stub* stub, const WatchLoad& load, Gathering* gathering, Recorder* recorder)
-      : subscribe_(ToBytes(load.subscribe)), gathering_(gathering), recorder_(recorder) {
-    stub->PrepareBidiStreamingCall(&context_, "/registry.v1.Discovery/Watch", {}, this);
+      : load_(load),
+        subscribe_(ToBytes(load.subscribe)),
+        gathering_(gathering),
+        recorder_(recorder) {
+    stub->PrepareBidiStreamingCall(&context_, load.method, {}, this);
     StartRead(&response_);
     StartWrite(&subscribe_);
     StartCall();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return;
-    // subscription 1, then the event's tag: a snapshot or changes count, a progress beat does not.
     grpc::Slice slice;
-    if (response_.DumpToSingleSlice(&slice).ok() && slice.size() > 2 &&
-        (slice.begin()[2] == 0x1a || slice.begin()[2] == 0x12)) {
+    if (response_.DumpToSingleSlice(&slice).ok() &&
+        load_.counts({reinterpret_cast<const char*>(slice.begin()), slice.size()})) {
       gathering_->Arrived();
     }
     StartRead(&response_);
@@ -184,6 +107,7 @@ class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   void OnDone(const grpc::Status&) override { recorder_->SlotEnded(); }
 
  private:
+  const WatchLoad& load_;
   grpc::ClientContext context_;
   const Bytes subscribe_;
   Bytes response_;
@@ -208,21 +132,24 @@ Load::Load(const std::string& address, size_t channels) {
   for (size_t i = 0; i < channels; ++i) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection each
+    arguments.SetMaxReceiveMessageSize(-1);
     stubs_.push_back(std::make_unique<Stub>(
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
   }
 }
 
 Measured Load::Unary(const UnaryLoad& load, double seconds) {
-  static std::atomic<uint64_t> next{1};  // never the same request twice in a run
-  Recorder recorder(load.outstanding, seconds);
-  std::vector<std::unique_ptr<UnarySlot>> slots;
-  for (size_t i = 0; i < load.outstanding; ++i) {
-    slots.push_back(
-        std::make_unique<UnarySlot>(stubs_[i % stubs_.size()].get(), &load, &next, &recorder));
-  }
-  for (auto& slot : slots) slot->Go();
-  return recorder.Wait();
+  std::vector<UnarySlot> slots(load.shape.outstanding);
+  return Drive(load.shape, seconds, [&](size_t at, uint64_t n, Done done) {
+    UnarySlot& slot = slots[at];
+    slot.context = std::make_unique<grpc::ClientContext>();
+    slot.request = ToBytes(load.request(n));
+    stubs_[at % stubs_.size()]->UnaryCall(
+        slot.context.get(), load.method, {}, &slot.request, &slot.response,
+        [done = std::move(done)](const grpc::Status& status) {
+          done(status.ok() ? std::string() : status.error_message() + ".");
+        });
+  });
 }
 
 Measured Load::Frames(const FrameLoad& load, double seconds) {
@@ -230,7 +157,7 @@ Measured Load::Frames(const FrameLoad& load, double seconds) {
   std::vector<std::unique_ptr<FrameStream>> streams;
   for (size_t i = 0; i < load.streams; ++i) {
     streams.push_back(
-        std::make_unique<FrameStream>(stubs_[i % stubs_.size()].get(), load, &recorder));
+        std::make_unique<FrameStream>(stubs_[i % stubs_.size()].get(), load, i, &recorder));
   }
   return recorder.Wait();
 }
@@ -249,7 +176,7 @@ Measured Load::Watch(const WatchLoad& load, double seconds) {
     const auto begin = SteadyClock::now();
     Call(load.change_method, load.change(n));
     whole = gathering.WaitForAll();
-    if (whole) recorder.Done(Micros(SteadyClock::now() - begin));
+    if (whole) recorder.Done(begin);
   }
   if (!whole) recorder.Failed("an event has not reached every stream in 20 s");
   recorder.SlotEnded();
@@ -259,19 +186,24 @@ Measured Load::Watch(const WatchLoad& load, double seconds) {
   return measured;
 }
 
-std::string Load::Call(const std::string& method, const std::string& request) {
+bool Load::TryCall(const std::string& method, const std::string& request, std::string* response) {
   grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
   const Bytes bytes = ToBytes(request);
-  Bytes response;
+  Bytes answer;
   std::promise<grpc::Status> answered;
-  stubs_[0]->UnaryCall(&context, method, {}, &bytes, &response,
+  stubs_[0]->UnaryCall(&context, method, {}, &bytes, &answer,
                        [&](grpc::Status status) { answered.set_value(std::move(status)); });
   const grpc::Status status = answered.get_future().get();
-  if (!status.ok()) {
-    std::fprintf(stderr, "bench: %s failed: %s\n", method.c_str(), status.error_message().c_str());
-    std::exit(1);
-  }
-  return ToText(response);
+  *response = status.ok() ? ToText(answer) : status.error_message();
+  return status.ok();
+}
+
+std::string Load::Call(const std::string& method, const std::string& request) {
+  std::string response;
+  if (TryCall(method, request, &response)) return response;
+  std::fprintf(stderr, "bench: %s failed: %s\n", method.c_str(), response.c_str());
+  std::exit(1);
 }
 
 }  // namespace registryd::bench

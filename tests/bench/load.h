@@ -1,8 +1,8 @@
-// The load generators: asynchronous, closed loop, the same for every server.
+// The load generators for gRPC servers: asynchronous, the same for every server.
 //
 //   Load load(address, 4);                                        // channels
 //   Measured m = load.Unary({.method = "/registry.v1.Discovery/Lookup", .request = ...,
-//   .outstanding = 64}, 2.0);
+//                            .shape = {.outstanding = 64}}, 2.0);
 //
 // Messages are raw bytes, so the client pays the same for each server. Threads: gRPC's own; one
 // Load is used by one thread.
@@ -17,34 +17,32 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/drive.h"
+
 namespace registryd::bench {
 
 using Bytes = grpc::ByteBuffer;
 using Stub = grpc::TemplatedGenericStub<Bytes, Bytes>;
 
-struct Measured {
-  double per_second = 0;
-  double p50_us = 0;
-  double p99_us = 0;
-  uint64_t errors = 0;
-  std::string first_error;
-};
-
 struct UnaryLoad {
   std::string method;
   std::function<std::string(uint64_t)> request;  // bytes of the n-th call; any thread
-  size_t outstanding = 1;
+  Shape shape;
 };
 
 struct FrameLoad {
   std::string method;
-  std::string frame;
-  size_t streams = 1;  // one frame under way on each
+  // Of each stream: one frame under way, sent again and again.
+  std::function<std::string(size_t stream)> frame;
+  size_t streams = 1;
 };
 
 struct WatchLoad {
+  std::string method = "/registry.v1.Discovery/Watch";
   std::string subscribe;  // first message of each stream
   size_t streams = 1;
+  // Is this message what the stream waits for: the answer to `subscribe`, then the change?
+  std::function<bool(std::string_view message)> counts;
   std::string change_method;  // a unary call that makes one event for every stream
   std::function<std::string(uint64_t)> change;
 };
@@ -58,6 +56,8 @@ class Load {
   Measured Watch(const WatchLoad& load, double seconds);
   // One call; aborts the bench when it fails.
   std::string Call(const std::string& method, const std::string& request);
+  // One call; empty where it fails.
+  bool TryCall(const std::string& method, const std::string& request, std::string* response);
 
  private:
   std::vector<std::unique_ptr<Stub>> stubs_;

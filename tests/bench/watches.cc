@@ -1,0 +1,95 @@
+// Fan-out: one change to many streams.
+#include <memory>
+#include <sstream>
+
+#include "etcd.pb.h"
+#include "registry/v1/discovery.pb.h"
+#include "registry/v1/registration.pb.h"
+#include "tests/bench/bench.h"
+
+namespace registryd::bench {
+namespace {
+
+using namespace registry::v1;  // NOLINT: the messages of the workloads
+
+// Subscription 1, then the event's tag: a snapshot or changes count, a progress beat does not.
+bool IsEvent(std::string_view message) {
+  return message.size() > 2 && (message[2] == 0x1a || message[2] == 0x12);
+}
+
+size_t Channels(size_t streams) { return std::min<size_t>(20, (streams + 499) / 50); }
+
+// Changes that are not the same twice, so that each is an event.
+std::string NextUpdate(uint64_t) {
+  static uint32_t changes = 1;
+  UpdateRequest update;
+  update.mutable_instance()->set_service("watched");
+  update.mutable_instance()->set_id(InstanceId(0));
+  update.set_weight(1 + ++changes % 60'000);
+  return update.SerializeAsString();
+}
+
+Side Ours(const Server* server, size_t streams) {
+  registry::v1::WatchRequest subscribe;
+  subscribe.mutable_subscribe()->set_subscription(1);
+  subscribe.mutable_subscribe()->set_service("watched");
+  return {server,
+          [=, bytes = subscribe.SerializeAsString()](double seconds) {
+            return Load(server->address, Channels(streams))
+                .Watch({.subscribe = bytes,
+                        .streams = streams,
+                        .counts = IsEvent,
+                        .change_method = kUpdate,
+                        .change = NextUpdate},
+                       seconds);
+          },
+          static_cast<double>(streams)};
+}
+
+Side Etcds(const Server* server, size_t streams) {
+  etcd::WatchRequest subscribe;
+  subscribe.mutable_create_request()->set_key("/watched/");
+  subscribe.mutable_create_request()->set_range_end("/watched0");
+  return {server,
+          [=, bytes = subscribe.SerializeAsString()](double seconds) {
+            return Load(server->address, Channels(streams))
+                .Watch({.method = kEtcdWatch,
+                        .subscribe = bytes,
+                        .streams = streams,
+                        .counts = [](std::string_view) { return true; },
+                        .change_method = kEtcdPut,
+                        .change =
+                            [](uint64_t n) {
+                              etcd::PutRequest put;
+                              put.set_key("/watched/" + InstanceId(0));
+                              put.set_value(SpecValue("watched", n));
+                              return put.SerializeAsString();
+                            }},
+                       seconds);
+          },
+          static_cast<double>(streams)};
+}
+
+}  // namespace
+
+void Watches(Bench& bench) {
+  Load load(bench.registryd().address, 1);
+  load.Call(kRegister, RegisterMessage("watched", 0, 1));
+  LookupRequest request;
+  request.set_service("watched");
+  LookupResponse answer;
+  answer.ParseFromString(load.Call(kLookup, request.SerializeAsString()));
+  // A page: subscription, the changes' tag and length, two revisions, one instance.
+  const size_t message = answer.instances(0).ByteSizeLong() + 15;
+  for (size_t streams : {size_t{1}, size_t{100}, size_t{1'000}, size_t{10'000}}) {
+    if (bench.options().smoke && streams > 100) break;
+    std::vector<Side> sides = {Ours(&bench.Nothing({{"watch", message}}), streams),
+                               Ours(&bench.registryd(), streams)};
+    if (const Server* etcd = bench.etcd()) sides.push_back(Etcds(etcd, streams));
+    std::ostringstream name;
+    name << "one change to " << streams << " watchers (messages)";
+    bench.Compare(name.str(), sides);
+  }
+}
+
+}  // namespace registryd::bench
