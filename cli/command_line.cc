@@ -92,6 +92,7 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddUpdate(*app, action);
   AddSetHealth(*app, action);
   AddLookup(*app, action);
+  AddWatch(*app, action);
   AddServices(*app, action);
   AddInstances(*app, action);
   AddStatus(*app, action);

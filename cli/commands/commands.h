@@ -17,6 +17,7 @@ void AddDeregister(CLI::App& app, Action* action);
 void AddUpdate(CLI::App& app, Action* action);
 void AddSetHealth(CLI::App& app, Action* action);
 void AddLookup(CLI::App& app, Action* action);
+void AddWatch(CLI::App& app, Action* action);
 void AddServices(CLI::App& app, Action* action);
 void AddInstances(CLI::App& app, Action* action);
 void AddStatus(CLI::App& app, Action* action);

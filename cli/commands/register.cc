@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <csignal>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/instance_file.h"
 #include "cli/output/json.h"
+#include "cli/stop_signals.h"
 
 namespace registry::cli {
 namespace {
@@ -104,25 +104,6 @@ ExitCode PrintRegistered(const std::vector<InstanceSpec>& specs, const RegisterR
   return session.console().Print(session.json() ? RegisterJson(specs, result)
                                                 : RegisteredText(specs, result));
 }
-
-// From its making on, SIGINT, SIGTERM and SIGHUP wait until Wait() takes one of them. Threads made
-// later inherit this, so it has to stand before the first of them.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&set_);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, signal);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void Wait() const {
-    int signal = 0;
-    while (sigwait(&set_, &signal) != 0) {
-    }
-  }
-
- private:
-  sigset_t set_;
-};
 
 ExitCode Keep(const std::vector<InstanceSpec>& specs, absl::Duration ttl, Session& session) {
   const StopSignals signals;

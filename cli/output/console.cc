@@ -73,6 +73,14 @@ ExitCode Console::Print(const std::string& text, ExitCode code) {
   return ExitCode::kError;
 }
 
+bool Console::PrintMore(const std::string& text) {
+  const int error = WriteAll(out_fd_, text);
+  if (error != 0 && error != EPIPE) {
+    Note(absl::StrCat("cannot write to standard output: ", std::strerror(error)));
+  }
+  return error == 0;
+}
+
 void Console::Note(const std::string& text) {
   // Standard error has nowhere to report its own failure to.
   static_cast<void>(WriteAll(err_fd_, absl::StrCat("registry-cli: ", Printable(text), "\n")));

@@ -7,7 +7,7 @@
 //
 // A reader that has gone away (registry-cli services | head -1) is no error: the rest is dropped
 // and the exit code stays. SIGPIPE has to be ignored in the process. Threads: Note from any, one
-// line at a time; the others from one.
+// line at a time; the others from one at a time.
 #pragma once
 
 #include <string>
@@ -31,6 +31,9 @@ class Console {
 
   // Writes the text and returns `code`; kError where standard output cannot take it (a full disk).
   ExitCode Print(const std::string& text, ExitCode code = ExitCode::kOk);
+
+  // One of many writes: false when nobody can read it, so that a command that goes on can end.
+  bool PrintMore(const std::string& text);
 
   // "registry-cli: <text>" on standard error: not an error, but worth knowing.
   void Note(const std::string& text);

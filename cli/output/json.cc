@@ -137,6 +137,27 @@ std::string ChangeJson(const ChangeResult& result) {
   return Text({{"revision", result.revision}, {"instance", ToJson(result.instance)}});
 }
 
+std::string ChangeJson(const ViewChange& change) {
+  Json changed = Json::array();
+  for (const InstancePtr& instance : change.changed) changed.push_back(ToJson(*instance));
+  Json gone = Json::array();
+  for (const InstancePtr& instance : change.gone) {
+    gone.push_back({{"namespace", instance->spec.ns},
+                    {"service", instance->spec.service},
+                    {"id", instance->spec.id},
+                    {"incarnation", instance->incarnation}});
+  }
+  const Json line = {
+      {"event", change.snapshot ? "snapshot" : "changes"},
+      {"from_revision", change.from_revision},
+      {"revision", change.view->revision},
+      {"cluster_id", HexId(change.view->cluster_id)},
+      {"resync_reason", change.resync_reason.empty() ? Json() : Json(change.resync_reason)},
+      {"changed", std::move(changed)},
+      {"gone", std::move(gone)}};
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 std::string StatusJson(const ClusterStatus& status) {
   Json json = {{"node", status.node},
                {"version", status.version},

@@ -1,4 +1,5 @@
-// The answers of all commands as JSON: one object each, indented, ending with a newline.
+// The answers of all commands as JSON: one object each, ending with a newline; indented, but
+// for those of a watch, which are one line each.
 // docs/cli.md promises the shapes.
 //
 //   return session.console().Print(LookupJson(query, *result));
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "registry/admin.h"
+#include "registry/subscription.h"
 #include "registry/types.h"
 
 namespace registry::cli {
@@ -26,6 +28,8 @@ std::string RegisterJson(const std::vector<InstanceSpec>& specs, const RegisterR
 std::string DeregisterJson(const std::vector<InstanceRef>& instances,
                            const DeregisterResult& result);
 std::string ChangeJson(const ChangeResult& result);
+// One line.
+std::string ChangeJson(const ViewChange& change);
 std::string StatusJson(const ClusterStatus& status);
 
 // 16 hexadecimal digits.

@@ -2,8 +2,8 @@
 
 #include <utility>
 
+#include "client/local/convert.h"
 #include "client/src/client_core.h"
-#include "client/src/convert.h"
 #include "registry/v1/cluster.grpc.pb.h"
 
 namespace registry {

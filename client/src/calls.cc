@@ -1,6 +1,6 @@
 #include "client/src/calls.h"
 
-#include "client/src/convert.h"
+#include "client/local/convert.h"
 
 namespace registry {
 

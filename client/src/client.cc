@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/local/convert.h"
 #include "client/src/calls.h"
 #include "client/src/client_core.h"
-#include "client/src/convert.h"
 #include "client/src/renewal_entry.h"
 
 namespace registry {
@@ -156,8 +156,19 @@ absl::StatusOr<std::unique_ptr<Registration>> Client::KeepRegistered(
     const bool transient = IsTransient(code) || code == absl::StatusCode::kDeadlineExceeded;
     if (!given.keep_trying || !transient) return result.status();
   }
-  core_->renewals().Add(entry);
+  core_->loop().Add(entry);
   return std::unique_ptr<Registration>(new Registration(core_, std::move(entry)));
+}
+
+absl::StatusOr<std::unique_ptr<Subscription>> Client::Subscribe(
+    const WatchQuery& query, const SubscriptionOptions& options) {
+  const absl::Status checked = CheckQuery(query);
+  if (!checked.ok()) return checked;
+  core_->loop();
+  // Keeps the core for as long as there is a subscription.
+  std::shared_ptr<Subscriptions> owner(core_, &core_->subscriptions());
+  auto state = owner->Add(query, options);
+  return std::make_unique<Subscription>(std::move(owner), std::move(state));
 }
 
 absl::StatusOr<DeregisterResult> Client::Deregister(const std::vector<InstanceRef>& instances) {

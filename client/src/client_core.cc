@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "client/local/wall_clock.h"
 #include "client/src/options.h"
 
 namespace registry {
@@ -13,13 +14,19 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(ClientOptions opt
 }
 
 ClientCore::ClientCore(ClientOptions checked)
-    : options_(std::move(checked)), servers_(options_.servers, options_.name) {}
+    : options_(std::move(checked)),
+      servers_(options_.servers, options_.name),
+      subscriptions_(&callbacks_, UnixMillis) {}
 
-RenewalLoop& ClientCore::renewals() {
-  std::call_once(renewals_once_, [this] {
-    renewals_ = std::make_unique<RenewalLoop>(&servers_, &ids_, timeout());
+ClientLoop& ClientCore::loop() {
+  std::call_once(loop_once_, [this] {
+    v1::Hello hello;
+    hello.set_client_id(options_.client_id.empty() ? ids_.ClientId() : options_.client_id);
+    hello.set_client_name(options_.name);
+    loop_ = std::make_unique<ClientLoop>(&servers_, &ids_, timeout(), std::move(hello),
+                                         &subscriptions_);
   });
-  return *renewals_;
+  return *loop_;
 }
 
 }  // namespace registry

@@ -1,8 +1,8 @@
-// What a Client, an Admin and their Registrations share. Lives as long as the last of them.
-// Thread-safe.
+// What a Client, an Admin, their Registrations and Subscriptions share. Lives as long as the last
+// of them. Thread-safe.
 //
-// The renewal thread is started by the first use of renewals(); a client that only looks up never
-// has one.
+// The loop's thread is started by the first use of loop() or Subscribe; a client that only looks up
+// never has one.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,9 @@
 #include <random>
 
 #include "absl/status/statusor.h"
-#include "client/src/renewal_loop.h"
+#include "client/local/callback_thread.h"
+#include "client/local/subscriptions.h"
+#include "client/src/client_loop.h"
 #include "client/src/request_ids.h"
 #include "client/src/server_set.h"
 #include "registry/client.h"
@@ -28,14 +30,17 @@ class ClientCore {
   Clock::duration timeout() const { return ToSteady(options_.timeout); }
   ServerSet& servers() { return servers_; }
   RequestIds& ids() { return ids_; }
-  RenewalLoop& renewals();
+  ClientLoop& loop();
+  Subscriptions& subscriptions() { return subscriptions_; }
 
  private:
   const ClientOptions options_;
   ServerSet servers_;
   RequestIds ids_;
-  std::once_flag renewals_once_;
-  std::unique_ptr<RenewalLoop> renewals_;  // last: its thread uses the members above
+  CallbackThread callbacks_;
+  Subscriptions subscriptions_;
+  std::once_flag loop_once_;
+  std::unique_ptr<ClientLoop> loop_;  // last: its thread uses the members above
 };
 
 }  // namespace registry

@@ -1,4 +1,4 @@
-// What a completion queue's tag points to. Complete runs on the renewal thread, once for each
+// What a completion queue's tag points to. Complete runs on the loop thread, once for each
 // started operation.
 #pragma once
 

@@ -118,6 +118,11 @@ absl::StatusOr<ClientOptions> CheckOptions(ClientOptions options) {
     return absl::InvalidArgumentError(
         absl::StrCat("name: must be 1 to ", kNameMax, " printable ASCII characters"));
   }
+  if (options.client_id.size() > kNameMax ||
+      !std::all_of(options.client_id.begin(), options.client_id.end(), absl::ascii_isprint)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("client_id: must be up to ", kNameMax, " printable ASCII characters"));
+  }
   return options;
 }
 

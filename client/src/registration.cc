@@ -72,7 +72,7 @@ Registration::~Registration() { Deregister().IgnoreError(); }
 
 absl::Status Registration::Deregister() {
   std::call_once(ending_->once, [this] {
-    core_->renewals().Remove(entry_);
+    core_->loop().Remove(entry_);
     ending_->status =
         TakeOut(*core_, entry_->left_behind(), ToSteady(entry_->options().deregister_timeout));
     entry_->Left();

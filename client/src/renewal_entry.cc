@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "client/src/convert.h"
+#include "client/local/convert.h"
 
 namespace registry {
 

@@ -1,6 +1,6 @@
-// One Registration as the renewal thread sees it: what is registered, and what is known about it.
+// One Registration as the loop thread sees it: what is registered, and what is known about it.
 //
-// The renewal thread changes it (before RenewalLoop::Add: the thread that made it); others read
+// The loop thread changes it (before ClientLoop::Add: the thread that made it); others read
 // status() and left_behind(). Events are delivered without locks.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "client/src/clock.h"
+#include "client/local/clock.h"
 #include "client/src/request_ids.h"
 #include "registry/registration.h"
 #include "registry/types.h"
@@ -35,7 +35,7 @@ class RenewalEntry {
   RegistrationStatus status() const;
   LeftBehind left_behind() const;
 
-  // Renewal thread only, from here on.
+  // Loop thread only, from here on.
 
   const Lease& lease() const { return published_.lease; }  // no lock: nobody else changes it
   TimePoint renewed_at() const { return renewed_at_; }
@@ -55,12 +55,12 @@ class RenewalEntry {
   const std::vector<InstanceSpec> specs_;
   const RegistrationOptions options_;
 
-  mutable std::mutex mutex_;  // guards the next four; the renewal thread reads them without it
+  mutable std::mutex mutex_;  // guards the next four; the loop thread reads them without it
   RegistrationStatus published_;
   bool reachable_ = true;
   TimePoint renewed_at_{};
   uint64_t attempted_lease_id_ = 0;  // 0: no attempt is open
-  v1::RequestId attempt_;            // renewal thread only
+  v1::RequestId attempt_;            // loop thread only
 };
 
 }  // namespace registry

@@ -6,7 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "client/src/convert.h"
+#include "client/local/convert.h"
 
 namespace registry {
 namespace {
@@ -77,7 +77,11 @@ void Renewals::Stop() {
 
 void Renewals::Connect(TimePoint now) {
   RenewalStream::Listener* listener = this;  // a private base: only visible in here
-  stream_ = std::make_unique<RenewalStream>(server(), queue_, listener);
+  stream_ = std::make_unique<RenewalStream>(
+      [this](grpc::ClientContext* context, void* tag) {
+        return server().lease->AsyncKeepAlive(context, queue_, tag);
+      },
+      listener);
   connected_at_ = now;
   worked_ = false;
   not_accepted_ = 0;

@@ -1,7 +1,7 @@
 // Renews the leases of one client, all of them in one frame, over one stream to one server at a
 // time.
 //
-// Renewal thread only. The loop calls Tick after every event and by NextTimer. One frame is
+// Loop thread only. The loop calls Tick after every event and by NextTimer. One frame is
 // unanswered at any time; more than 20,000 leases are sent as several frames, each after the answer
 // to the one before. A round of frames ends with the registry's advice when to begin the next.
 #pragma once
@@ -14,12 +14,14 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "client/src/backoff.h"
+#include "client/local/backoff.h"
+#include "client/src/bidi_stream.h"
 #include "client/src/renewal_entry.h"
-#include "client/src/renewal_stream.h"
 #include "client/src/server_set.h"
 
 namespace registry {
+
+using RenewalStream = BidiStream<v1::KeepAliveRequest, v1::KeepAliveResponse>;
 
 class Renewals : private RenewalStream::Listener {
  public:

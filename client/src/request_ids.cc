@@ -33,6 +33,10 @@ uint64_t RequestIds::Random() {
   return value;
 }
 
+std::string RequestIds::ClientId() const {
+  return absl::StrCat(absl::Hex(client_id_, absl::kZeroPad16));
+}
+
 std::string RequestIds::InstanceId() {
   return absl::StrCat("i-", absl::Hex(Random(), absl::kZeroPad16));
 }

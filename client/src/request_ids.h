@@ -24,6 +24,9 @@ class RequestIds {
   // "i-" and 16 hexadecimal digits.
   std::string InstanceId();
 
+  // Of this process's client: 16 hexadecimal digits, always the same.
+  std::string ClientId() const;
+
  private:
   std::mutex mutex_;  // guards random_
   std::mt19937_64 random_;

@@ -5,9 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/src/backoff.h"
+#include "client/local/backoff.h"
+#include "client/local/convert.h"
 #include "client/src/completion.h"
-#include "client/src/convert.h"
+#include "client/src/grpc_deadline.h"
 
 namespace registry {
 namespace {

@@ -1,7 +1,7 @@
 // Registers again what the registry has lost, until it succeeds: one asynchronous call for each
 // entry, at most 32 at a time, with backoff, on the next server after a failure.
 //
-// Renewal thread only. All tries for one loss carry the same request id and the same new lease id,
+// Loop thread only. All tries for one loss carry the same request id and the same new lease id,
 // so that a try whose answer was lost is not a second registration.
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <memory>
 #include <vector>
 
-#include "client/src/clock.h"
+#include "client/local/clock.h"
 #include "client/src/renewal_entry.h"
 #include "client/src/request_ids.h"
 #include "client/src/server_set.h"

@@ -10,7 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "client/src/backoff.h"
+#include "client/local/backoff.h"
+#include "client/src/grpc_deadline.h"
 
 namespace registry {
 namespace {
@@ -56,9 +57,9 @@ const char* Advice(absl::StatusCode code, bool outcome_unknown) {
   }
 }
 
-// Waits before the next try. gRPC works on a connection only while some call polls for it, and a call
-// fails at once on a broken channel: without the poll in here a server that came up a moment later
-// would never be reached.
+// Waits before the next try. gRPC works on a connection only while some call polls for it, and a
+// call fails at once on a broken channel: without the poll in here a server that came up a moment
+// later would never be reached.
 void Pause(const Server& next, Clock::duration pause) {
   if (next.channel->GetState(false) == GRPC_CHANNEL_READY) {
     std::this_thread::sleep_for(pause);

@@ -22,7 +22,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "client/src/clock.h"
+#include "client/local/clock.h"
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "tests/support/fake_watch.h"
+
 namespace registryd::testing {
 
 namespace v1 = registry::v1;
@@ -43,7 +45,7 @@ class FakeServices final {
       : registration(owner), discovery(owner), lease(owner), cluster(owner) {}
 
   static void FillInfo(const State& state, v1::AnswerInfo* info) {
-    info->set_cluster_id(77);
+    info->set_cluster_id(state.cluster_id);
     info->set_revision(state.revision);
     info->set_leader_known(true);
   }
@@ -163,7 +165,7 @@ class FakeServices final {
     FakeRegistryServer* owner;
   };
 
-  struct Discovery final : v1::Discovery::Service {
+  struct Discovery final : v1::Discovery::WithCallbackMethod_Watch<v1::Discovery::Service> {
     explicit Discovery(FakeRegistryServer* fake) : owner(fake) {}
 
     grpc::Status Lookup(grpc::ServerContext* context, const v1::LookupRequest* request,
@@ -185,6 +187,11 @@ class FakeServices final {
         FillInfo(state, response->mutable_info());
         return grpc::Status::OK;
       });
+    }
+
+    grpc::ServerBidiReactor<v1::WatchRequest, v1::WatchResponse>* Watch(
+        grpc::CallbackServerContext* /*context*/) override {
+      return new FakeWatch(owner);  // deletes itself
     }
 
     // A page begins at its token, the key of its first element.
@@ -401,14 +408,81 @@ void FakeRegistryServer::SetAccepting(bool accepting) {
 }
 
 void FakeRegistryServer::LoseLeases() {
-  std::lock_guard lock(mutex_);
-  state_.leases.clear();
-  ++state_.revision;
-  for (auto& [key, instance] : state_.instances) {
-    if (instance.lease_id() == 0) continue;
-    instance.set_health(v1::HEALTH_CRITICAL);
-    instance.set_health_reason(v1::HEALTH_REASON_LEASE_EXPIRED);
+  Change([](State& state) {
+    state.leases.clear();
+    ++state.revision;
+    for (auto& [key, instance] : state.instances) {
+      if (instance.lease_id() == 0) continue;
+      instance.set_health(v1::HEALTH_CRITICAL);
+      instance.set_health_reason(v1::HEALTH_REASON_LEASE_EXPIRED);
+      instance.set_changed_revision(state.revision);
+    }
+  });
+}
+
+void FakeRegistryServer::EndWatches(const grpc::Status& status) {
+  {
+    std::lock_guard lock(mutex_);
+    end_watches_ = status;
+    ++watch_generation_;
   }
+  changed_.notify_all();
+}
+
+void FakeRegistryServer::Change(const std::function<void(State&)>& change) {
+  {
+    std::lock_guard lock(mutex_);
+    change(state_);
+    NoteGone();
+  }
+  changed_.notify_all();
+}
+
+uint64_t FakeRegistryServer::Put(const std::string& service, const std::string& id, uint32_t weight,
+                                 const std::string& ns) {
+  uint64_t revision = 0;
+  Change([&](State& state) {
+    revision = ++state.revision;
+    v1::Instance& instance = state.instances[Key(ns, service, id)];
+    if (instance.incarnation() == 0) instance.set_incarnation(revision);
+    instance.mutable_spec()->set_namespace_(ns);
+    instance.mutable_spec()->set_service(service);
+    instance.mutable_spec()->set_id(id);
+    instance.mutable_spec()->set_weight(weight);
+    if (instance.spec().endpoints().empty()) {
+      v1::Endpoint* endpoint = instance.mutable_spec()->add_endpoints();
+      endpoint->set_name("default");
+      endpoint->set_host("10.0.0.1");
+      endpoint->set_port(80);
+    }
+    instance.set_health(v1::HEALTH_PASSING);
+    instance.set_health_reason(v1::HEALTH_REASON_REGISTERED);
+    instance.set_changed_revision(revision);
+  });
+  return revision;
+}
+
+uint64_t FakeRegistryServer::Take(const std::string& service, const std::string& id,
+                                  const std::string& ns) {
+  uint64_t revision = 0;
+  Change([&](State& state) {
+    revision = ++state.revision;
+    state.instances.erase(Key(ns, service, id));
+  });
+  return revision;
+}
+
+// What was there and is not any more has left at the present revision.
+void FakeRegistryServer::NoteGone() {
+  std::set<std::string> now;
+  for (const auto& [key, instance] : state_.instances) {
+    now.insert(key);
+    state_.gone.erase(key);
+  }
+  for (const std::string& key : known_) {
+    if (!now.contains(key)) state_.gone[key] = state_.revision;
+  }
+  known_ = std::move(now);
 }
 
 void FakeRegistryServer::Tamper(const std::string& method,
@@ -454,6 +528,7 @@ grpc::Status FakeRegistryServer::Run(const std::string& method, grpc::ServerCont
       if (!response->ParseFromString(known->second)) std::abort();
     } else {
       status = apply();
+      NoteGone();
       if (status.ok()) {
         ++state_.applied[method];
         if (id.first != 0) answered_[id] = response->SerializeAsString();

@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,8 +45,11 @@ class FakeRegistryServer {
 
   // All that the server knows and has seen.
   struct State {
+    uint64_t cluster_id = 77;
     uint64_t revision = 0;
     uint64_t next_epoch = 1;
+    uint64_t history_from = 0;                                // a watch resumes from here on
+    std::map<std::string, uint64_t> gone;                     // revision at which an instance left
     std::map<std::string, registry::v1::Instance> instances;  // by "namespace/service/id"
     std::map<uint64_t, LeaseState> leases;
 
@@ -57,6 +61,11 @@ class FakeRegistryServer {
     std::vector<registry::v1::LookupRequest> lookups;
     std::vector<registry::v1::UpdateRequest> updates;
     std::vector<registry::v1::ListServicesRequest> service_lists;
+    std::vector<registry::v1::Hello> hellos;
+    std::vector<registry::v1::Subscribe> subscribes;
+    std::vector<registry::v1::Acknowledge> acknowledges;
+    int unsubscribes = 0;
+    int open_watches = 0;
     std::string user_agent;  // of the last call
   };
 
@@ -82,6 +91,16 @@ class FakeRegistryServer {
   // Changes every answer of this method before it is sent; null: no more.
   void Tamper(const std::string& method, std::function<void(google::protobuf::Message*)> change);
   void SetNextInMs(int64_t next_in_ms);
+  // Ends the open watches with this status.
+  void EndWatches(const grpc::Status& status);
+  // Changes the state as the registry would: watches are told of what is different.
+  void Change(const std::function<void(State&)>& change);
+  // One permanent instance, as if it had registered. Its revision.
+  uint64_t Put(const std::string& service, const std::string& id, uint32_t weight = 1,
+               const std::string& ns = "default");
+  // Takes it out. Its revision.
+  uint64_t Take(const std::string& service, const std::string& id,
+                const std::string& ns = "default");
 
   template <class F>
   auto Seen(F look) {
@@ -93,6 +112,7 @@ class FakeRegistryServer {
 
  private:
   friend class FakeServices;
+  friend class FakeWatch;
   struct Failure {
     grpc::StatusCode code;
     int times;
@@ -105,6 +125,7 @@ class FakeRegistryServer {
                    const std::function<grpc::Status()>& apply);
   void WaitWhileSilent(grpc::ServerContext* context);
   bool TakeFailure(const std::string& method, When when, grpc::Status* status);
+  void NoteGone();
 
   std::mutex mutex_;  // guards all below but the services and the server
   std::condition_variable changed_;
@@ -112,6 +133,9 @@ class FakeRegistryServer {
   std::map<std::string, Failure> failures_;
   std::map<std::string, std::function<void(google::protobuf::Message*)>> tampering_;
   std::map<std::pair<uint64_t, uint64_t>, std::string> answered_;  // request id -> answer
+  std::set<std::string> known_;  // the instances' names, to see which are gone
+  grpc::Status end_watches_;
+  uint64_t watch_generation_ = 0;  // grows with EndWatches
   bool silent_ = false;
   bool accepting_ = true;
   bool stopping_ = false;

@@ -8,13 +8,15 @@
 //   for (const registry::Instance& instance : web->instances) Connect(instance.spec.endpoints[0]);
 //
 // A service that wants to be found and to stay found uses KeepRegistered (registration.h); Register
-// is for one call.
+// is for one call. Who asks for the same service again and again, or wants to be told of changes,
+// uses Subscribe (subscription.h).
 //
 // Threads: every method may be called from any thread at any time. Calls block, and connections are
-// made by the first of them. A Client has no thread of its own until the first KeepRegistered, then
-// exactly one for all of its registrations (beside the few that gRPC shares between all its users
-// in a process). Create one Client for a process and keep it. Do not use in a child process what
-// was created before fork(): create a new Client there.
+// made by the first of them. A Client has no thread of its own until the first KeepRegistered or
+// Subscribe, then exactly one for all registrations and subscriptions, "registry-loop"; and a
+// second one, "registry-call", from the first callback or cache file on. (gRPC has a few more,
+// which it shares between all its users in a process.) Create one Client for a process and keep it.
+// Do not use in a child process what was created before fork(): create a new Client there.
 //
 // Retries: a call is repeated until `timeout` when the answer is UNAVAILABLE, ABORTED or
 // RESOURCE_EXHAUSTED, or when one of several servers stays silent for half of the time left, on the
@@ -35,6 +37,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "registry/registration.h"
+#include "registry/subscription.h"
 #include "registry/types.h"
 
 namespace registry {
@@ -49,6 +52,10 @@ struct ClientOptions {
   // Who is calling, for the registry's logs ("web-frontend"); sent as gRPC user agent. Printable
   // ASCII.
   std::string name = "registry-client";
+  // Who watches, for the registry: the same over reconnects and, where it is given, over restarts
+  // of the process. A drain waits for the acknowledgements of each client id. Up to 128 printable
+  // ASCII characters; must be unique. Empty: random.
+  std::string client_id = {};
 };
 
 // "a, b:7401,[::1]" -> {"a:7400", "b:7401", "[::1]:7400"}. INVALID_ARGUMENT names the bad part.
@@ -75,7 +82,7 @@ class Client {
   // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
   static absl::StatusOr<std::unique_ptr<Client>> Create(ClientOptions options = {});
 
-  // Registrations made by KeepRegistered may outlive the Client.
+  // Registrations and Subscriptions may outlive the Client.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -102,6 +109,11 @@ class Client {
   // All have one lease.
   absl::StatusOr<std::unique_ptr<Registration>> KeepRegistered(
       const std::vector<InstanceSpec>& specs, const RegistrationOptions& options = {});
+
+  // A live picture of one service or of many. Does not wait for it: see Subscription::WaitReady.
+  // INVALID_ARGUMENT: the query contradicts itself. What the registry refuses, WaitReady returns.
+  absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(const WatchQuery& query,
+                                                          const SubscriptionOptions& options = {});
 
   // Takes 1 to 1,000 instances out. An absent one is not an error: see `removed`.
   absl::StatusOr<DeregisterResult> Deregister(const std::vector<InstanceRef>& instances);

@@ -1,4 +1,4 @@
-#include "client/src/convert.h"
+#include "client/local/convert.h"
 
 #include <gmock/gmock.h>
 #include <google/protobuf/util/message_differencer.h>
@@ -7,8 +7,8 @@
 #include <random>
 #include <set>
 
-#include "client/src/backoff.h"
-#include "client/src/clock.h"
+#include "client/local/backoff.h"
+#include "client/local/clock.h"
 #include "client/src/request_ids.h"
 
 namespace registry {

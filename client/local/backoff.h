@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <random>
 
-#include "client/src/clock.h"
+#include "client/local/clock.h"
 
 namespace registry {
 

@@ -20,6 +20,7 @@ namespace registry {
 absl::Status MalformedAnswer(const std::string& why);
 
 v1::InstanceSpec ToProto(const InstanceSpec& spec);
+v1::Instance ToProto(const Instance& instance);
 v1::InstanceRef ToProto(const InstanceRef& ref);
 v1::Health ToProto(Health health);
 v1::ReadOptions ToProto(const ReadOptions& read);

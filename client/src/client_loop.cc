@@ -1,4 +1,4 @@
-#include "client/src/renewal_loop.h"
+#include "client/src/client_loop.h"
 
 #include <pthread.h>
 
@@ -7,9 +7,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "client/src/grpc_deadline.h"
+
 namespace registry {
 
-RenewalLoop::RenewalLoop(ServerSet* servers, RequestIds* ids, Clock::duration call_timeout)
+ClientLoop::ClientLoop(ServerSet* servers, RequestIds* ids, Clock::duration call_timeout,
+                       v1::Hello hello, Subscriptions* subscriptions)
     : renewals_(servers, &queue_,
                 [this](EntryPtr entry) {
                   entry->Lost();
@@ -20,9 +23,15 @@ RenewalLoop::RenewalLoop(ServerSet* servers, RequestIds* ids, Clock::duration ca
                 }),
       reregistrations_(servers, ids, &queue_, call_timeout,
                        [this](EntryPtr entry) { renewals_.Add(std::move(entry), Clock::now()); }),
-      thread_([this] { Run(); }) {}
+      network_(servers, &queue_),
+      watches_(&network_, std::move(hello), [subscriptions](const Watches::StatePtr& state) {
+        subscriptions->Published(state);
+      }) {
+  subscriptions->Start(this, &watches_);
+  thread_ = std::thread([this] { Run(); });
+}
 
-RenewalLoop::~RenewalLoop() {
+ClientLoop::~ClientLoop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -31,52 +40,78 @@ RenewalLoop::~RenewalLoop() {
   thread_.join();
 }
 
-void RenewalLoop::Add(EntryPtr entry) {
+void ClientLoop::Add(EntryPtr entry) {
+  Post([this, entry = std::move(entry)] {
+    if (entry->lease().id != 0) {
+      renewals_.Add(entry, Clock::now());
+    } else {
+      reregistrations_.Add(entry, Clock::now());
+    }
+  });
+}
+
+void ClientLoop::Remove(const EntryPtr& entry) {
+  RunAndWait([this, entry] {
+    renewals_.Remove(entry);
+    reregistrations_.Remove(entry);
+  });
+}
+
+void ClientLoop::Post(std::function<void()> task) {
   std::lock_guard lock(mutex_);
-  commands_.push_back({.entry = std::move(entry), .add = true});
+  tasks_.push_back(std::move(task));
   ++given_;
   Wake();
 }
 
-void RenewalLoop::Remove(const EntryPtr& entry) {
+void ClientLoop::RunAndWait(std::function<void()> task) {
   if (std::this_thread::get_id() == thread_.get_id()) {
     std::fprintf(stderr, "registry: a Registration must not be ended by its own on_event\n");
     std::abort();  // it would wait for itself
   }
   std::unique_lock lock(mutex_);
-  commands_.push_back({.entry = entry, .add = false});
+  tasks_.push_back(std::move(task));
   const uint64_t mine = ++given_;
   Wake();
   executed_changed_.wait(lock, [&] { return executed_ >= mine; });
 }
 
-void RenewalLoop::Wake() {
+void ClientLoop::Wake() {
   if (wake_pending_) return;
   wake_pending_ = true;
   alarm_.Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), &wakening_);
 }
 
-void RenewalLoop::Wakening::Complete(bool /*ok*/) {
+void ClientLoop::Wakening::Complete(bool /*ok*/) {
   std::lock_guard lock(loop_->mutex_);
   loop_->wake_pending_ = false;
 }
 
-void RenewalLoop::Run() {
-  pthread_setname_np(pthread_self(), "registry-renew");
+void ClientLoop::Run() {
+  pthread_setname_np(pthread_self(), "registry-loop");
   while (true) {
-    std::vector<Command> commands;
+    std::vector<std::function<void()>> tasks;
     bool stopping;
     {
       std::lock_guard lock(mutex_);
-      commands.swap(commands_);
+      tasks.swap(tasks_);
       stopping = stopping_;
     }
-    RunCommands(std::move(commands));
+    const size_t count = tasks.size();
+    for (std::function<void()>& task : tasks) std::exchange(task, nullptr)();
+    if (count != 0) {
+      std::lock_guard lock(mutex_);
+      executed_ += count;
+      executed_changed_.notify_all();
+    }
     if (stopping) break;
     const TimePoint now = Clock::now();
     reregistrations_.Tick(now);
     renewals_.Tick(now);
-    const TimePoint next = std::min(renewals_.NextTimer(), reregistrations_.NextTimer());
+    watches_.Tick(now);
+    network_.Tick();
+    const TimePoint next =
+        std::min({renewals_.NextTimer(), reregistrations_.NextTimer(), watches_.NextTimer()});
     const gpr_timespec deadline = next == TimePoint::max() ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
                                                            : GrpcDeadline(next - Clock::now());
     void* tag = nullptr;
@@ -88,33 +123,19 @@ void RenewalLoop::Run() {
   StopAll();
 }
 
-void RenewalLoop::RunCommands(std::vector<Command> commands) {
-  if (commands.empty()) return;
-  for (Command& command : commands) {
-    if (!command.add) {
-      renewals_.Remove(command.entry);
-      reregistrations_.Remove(command.entry);
-    } else if (command.entry->lease().id != 0) {
-      renewals_.Add(std::move(command.entry), Clock::now());
-    } else {
-      reregistrations_.Add(std::move(command.entry), Clock::now());
-    }
-  }
+bool ClientLoop::idle() {
+  network_.Tick();
   std::lock_guard lock(mutex_);
-  executed_ += commands.size();
-  executed_changed_.notify_all();
+  return renewals_.idle() && reregistrations_.idle() && network_.idle() && !wake_pending_;
 }
 
-void RenewalLoop::StopAll() {
+void ClientLoop::StopAll() {
   renewals_.Stop();
   reregistrations_.Stop();
-  const auto wake_pending = [this] {
-    std::lock_guard lock(mutex_);
-    return wake_pending_;
-  };
+  watches_.Stop();
   // Cancelled operations start others (the end of a stream), which a queue that is shut down does
   // not take.
-  while (!renewals_.idle() || !reregistrations_.idle() || wake_pending()) {
+  while (!idle()) {
     void* tag = nullptr;
     bool ok = false;
     if (!queue_.Next(&tag, &ok)) break;

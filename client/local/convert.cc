@@ -1,10 +1,10 @@
-#include "client/src/convert.h"
+#include "client/local/convert.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/src/clock.h"
+#include "client/local/clock.h"
 
 namespace registry {
 namespace {
@@ -37,6 +37,20 @@ HealthReason ToReason(v1::HealthReason reason) {
   }
 }
 
+v1::HealthReason ToProto(HealthReason reason) {
+  switch (reason) {
+    case HealthReason::kRegistered:
+      return v1::HEALTH_REASON_REGISTERED;
+    case HealthReason::kLeaseExpired:
+      return v1::HEALTH_REASON_LEASE_EXPIRED;
+    case HealthReason::kReported:
+      return v1::HEALTH_REASON_REPORTED;
+    case HealthReason::kUnspecified:
+      break;
+  }
+  return v1::HEALTH_REASON_UNSPECIFIED;
+}
+
 v1::Endpoint ToProto(const Endpoint& endpoint) {
   v1::Endpoint message;
   message.set_name(endpoint.name);
@@ -65,6 +79,21 @@ v1::InstanceSpec ToProto(const InstanceSpec& spec) {
   message.set_region(spec.region);
   message.set_zone(spec.zone);
   message.set_weight(spec.weight);
+  return message;
+}
+
+v1::Instance ToProto(const Instance& instance) {
+  v1::Instance message;
+  *message.mutable_spec() = ToProto(instance.spec);
+  message.set_incarnation(instance.incarnation);
+  message.set_health(ToProto(instance.health));
+  message.set_health_reason(ToProto(instance.reason));
+  message.set_health_message(instance.message);
+  message.set_health_since_ms(instance.health_since_ms);
+  message.set_lease_id(instance.lease_id);
+  message.set_changed_revision(instance.changed_revision);
+  message.set_created_ms(instance.created_ms);
+  message.set_changed_ms(instance.changed_ms);
   return message;
 }
 
