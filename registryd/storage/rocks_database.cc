@@ -12,6 +12,7 @@
 #include "registryd/storage/record_file.h"
 #include "registryd/storage/sequence_check.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/memtablerep.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/table.h"
 
@@ -49,6 +50,8 @@ rocksdb::DBOptions DatabaseWide(const DatabaseOptions& options) {
   // A background error is final: the next write fails and the process stops, instead of a hidden
   // retry.
   db.max_bgerror_resume_count = 0;
+  // Each database has one writer at a time; and memtables of families that are seldom read need it.
+  db.allow_concurrent_memtable_write = false;
   // The MANIFEST grows with each flush and is begun anew at this size.
   db.max_manifest_file_size = 4u << 20;
   db.manifest_preallocation_size = 64u << 10;
@@ -62,10 +65,11 @@ rocksdb::DBOptions DatabaseWide(const DatabaseOptions& options) {
   return db;
 }
 
-rocksdb::ColumnFamilyOptions ForFamily(size_t memtable_bytes,
+rocksdb::ColumnFamilyOptions ForFamily(const FamilySpec& spec,
                                        const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions family;
-  family.write_buffer_size = memtable_bytes;
+  family.write_buffer_size = spec.memtable_bytes;
+  if (spec.seldom_read) family.memtable_factory = std::make_shared<rocksdb::VectorRepFactory>();
   family.max_write_buffer_number = 3;
   family.compression = rocksdb::kNoCompression;
   family.bottommost_compression = rocksdb::kDisableCompressionOption;
@@ -191,9 +195,10 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
       rocksdb::NewLRUCache(options.block_cache_bytes, /*num_shard_bits=*/2);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (const FamilySpec& spec : options.families) {
-    descriptors.emplace_back(spec.name, ForFamily(spec.memtable_bytes, cache));
+    descriptors.emplace_back(spec.name, ForFamily(spec, cache));
   }
-  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, ForFamily(64u << 10, cache));
+  descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName,
+                           ForFamily({rocksdb::kDefaultColumnFamilyName, 64u << 10}, cache));
 
   rocksdb::DB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;

@@ -25,6 +25,10 @@ namespace registryd::storage {
 struct FamilySpec {
   std::string name;
   size_t memtable_bytes;
+  // Read only at the start and by whoever walks all of it: what was written last lies unsorted in
+  // memory until it is flushed. Writing costs a fraction of a sorted insert, and a Get or a short
+  // scan would sort the whole memtable first.
+  bool seldom_read = false;
 };
 
 // What to do about a WAL that is damaged or has a hole.

@@ -183,8 +183,10 @@ StateStore::~StateStore() = default;
 absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const std::string& dir) {
   DatabaseOptions options;
   options.dir = dir;
-  options.families = {
-      {"instances", 32u << 20}, {"leases", 8u << 20}, {"requests", 8u << 20}, {"meta", 1u << 20}};
+  options.families = {{"instances", 32u << 20, true},
+                      {"leases", 8u << 20, true},
+                      {"requests", 8u << 20, true},
+                      {"meta", 1u << 20}};
   options.wal_damage = WalDamage::kStopThere;
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options));
   return std::unique_ptr<StateStore>(new StateStore(std::make_unique<Impl>(std::move(database))));
