@@ -83,18 +83,20 @@ grpc::ServerUnaryReactor* RegistrationService::Register(
       response->add_instances()->set_id(std::string(spec.name.id()));
     }
   }
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
-                   std::move(command), [response](const core::Reply& reply) {
-                     response->set_revision(reply.revision.value());
-                     const auto& value = std::get<core::RegisterReply>(reply.value);
-                     for (size_t i = 0; i < value.incarnations.size(); ++i) {
-                       response->mutable_instances(static_cast<int>(i))
-                           ->set_incarnation(value.incarnations[i].value());
-                     }
-                     if (value.lease) {
-                       wire::GrantedLeaseToApi(*value.lease, response->mutable_lease());
-                     }
-                   });
+  const core::RequestId id = wire::RequestIdFromApi(request->request_id());
+  // While it waits for the disk, only the command is kept.
+  FreeRequest(*context);
+  return WriteCall(context, writes_, id, std::move(command), [response](const core::Reply& reply) {
+    response->set_revision(reply.revision.value());
+    const auto& value = std::get<core::RegisterReply>(reply.value);
+    for (size_t i = 0; i < value.incarnations.size(); ++i) {
+      response->mutable_instances(static_cast<int>(i))
+          ->set_incarnation(value.incarnations[i].value());
+    }
+    if (value.lease) {
+      wire::GrantedLeaseToApi(*value.lease, response->mutable_lease());
+    }
+  });
 }
 
 grpc::ServerUnaryReactor* RegistrationService::Deregister(

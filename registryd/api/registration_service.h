@@ -3,13 +3,16 @@
 #pragma once
 
 #include "registry/v1/registration.grpc.pb.h"
+#include "registryd/api/arena_messages.h"
 #include "registryd/operations/writes.h"
 
 namespace registryd::api {
 
 class RegistrationService final : public registry::v1::Registration::CallbackService {
  public:
-  explicit RegistrationService(operations::Writes* writes) : writes_(writes) {}
+  explicit RegistrationService(operations::Writes* writes) : writes_(writes) {
+    SetMessageAllocatorFor_Register(&register_messages_);
+  }
 
   grpc::ServerUnaryReactor* Register(grpc::CallbackServerContext* context,
                                      const registry::v1::RegisterRequest* request,
@@ -25,6 +28,8 @@ class RegistrationService final : public registry::v1::Registration::CallbackSer
                                       registry::v1::SetHealthResponse* response) override;
 
  private:
+  // A registration is a message with many small parts.
+  ArenaMessages<registry::v1::RegisterRequest, registry::v1::RegisterResponse> register_messages_;
   operations::Writes* const writes_;
 };
 
