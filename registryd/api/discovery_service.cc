@@ -78,6 +78,7 @@ grpc::ServerUnaryReactor* DiscoveryService::Lookup(grpc::CallbackServerContext* 
   }
   auto query = QueryFromApi("", request);
   absl::Status allowed = query.status();
+  if (query.ok() && !query->plain) query->filter_id = reads_->FilterId(query->filter);
   if (query.ok()) allowed = reads_->Authorize(CallerOf(*context), query->service_name);
   if (!allowed.ok()) {
     reactor->Finish(ToGrpc(allowed));
@@ -106,29 +107,33 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* DiscoveryService::W
   return reactor;
 }
 
-grpc::ServerUnaryReactor* DiscoveryService::BatchLookup(
-    grpc::CallbackServerContext* context, const registry::v1::BatchLookupRequest* request,
-    registry::v1::BatchLookupResponse* response) {
+grpc::ServerUnaryReactor* DiscoveryService::BatchLookup(grpc::CallbackServerContext* context,
+                                                        const grpc::ByteBuffer* bytes,
+                                                        grpc::ByteBuffer* response) {
+  registry::v1::BatchLookupRequest request;
+  if (!ParseRequest(*bytes, &request)) {
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+    reactor->Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a BatchLookupRequest"));
+    return reactor;
+  }
   std::vector<operations::LookupQuery> queries;
   const operations::Caller caller = CallerOf(*context);
   const absl::Status valid = [&]() -> absl::Status {
-    if (request->lookups_size() == 0 || request->lookups_size() > kBatchMax) {
+    if (request.lookups_size() == 0 || request.lookups_size() > kBatchMax) {
       return absl::InvalidArgumentError(
-          Text("lookups: must be 1 to ", kBatchMax, ", are ", request->lookups_size()));
+          Text("lookups: must be 1 to ", kBatchMax, ", are ", request.lookups_size()));
     }
-    for (int i = 0; i < request->lookups_size(); ++i) {
-      ASSIGN_OR_RETURN(auto query, QueryFromApi(Text("lookups[", i, "]"), request->lookups(i)));
+    for (int i = 0; i < request.lookups_size(); ++i) {
+      ASSIGN_OR_RETURN(auto query, QueryFromApi(Text("lookups[", i, "]"), request.lookups(i)));
+      if (!query.plain) query.filter_id = reads_->FilterId(query.filter);
       RETURN_IF_ERROR(reads_->Authorize(caller, query.service_name));
       queries.push_back(std::move(query));
     }
     return absl::OkStatus();
   }();
-  return ReadCall(context, context->DefaultReactor(), reads_, valid, request->read(),
+  return ReadCall(context, context->DefaultReactor(), reads_, valid, request.read(),
                   [this, response, queries = std::move(queries)](const operations::ViewPtr& view) {
-                    StampToApi(reads_->Stamp(*view), response->mutable_info());
-                    for (const auto& query : queries) {
-                      FillLookup(*view, query, response->add_lookups());
-                    }
+                    *response = EncodeBatchLookup(reads_->Stamp(*view), view, queries);
                   });
 }
 

@@ -1,8 +1,8 @@
 // registry.v1.Discovery: questions in, bytes out.
 //
-// Lookup is a raw method: the answer to the plain question is a small header before bytes that the
-// view keeps encoded, so nothing is serialized on that path. Watch is raw for the same reason
-// (api/watch_call.h). Threads: gRPC's callback pool.
+// Lookup and BatchLookup are raw methods: the answer to the plain question is a small header before
+// bytes that the view keeps encoded, so nothing is serialized on that path. Watch is raw for the
+// same reason (api/watch_call.h). Threads: gRPC's callback pool.
 #pragma once
 
 #include "registry/v1/discovery.grpc.pb.h"
@@ -15,7 +15,7 @@ namespace registryd::api {
 // Each method once, raw or not.
 using DiscoveryBase = registry::v1::Discovery::WithRawCallbackMethod_Lookup<
     registry::v1::Discovery::WithRawCallbackMethod_Watch<
-        registry::v1::Discovery::WithCallbackMethod_BatchLookup<
+        registry::v1::Discovery::WithRawCallbackMethod_BatchLookup<
             registry::v1::Discovery::WithCallbackMethod_ListServices<
                 registry::v1::Discovery::WithCallbackMethod_ListInstances<
                     registry::v1::Discovery::Service>>>>>;
@@ -31,8 +31,8 @@ class DiscoveryService final : public DiscoveryBase {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Watch(
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* BatchLookup(grpc::CallbackServerContext* context,
-                                        const registry::v1::BatchLookupRequest* request,
-                                        registry::v1::BatchLookupResponse* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ListServices(grpc::CallbackServerContext* context,
                                          const registry::v1::ListServicesRequest* request,
                                          registry::v1::ListServicesResponse* response) override;

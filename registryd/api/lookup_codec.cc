@@ -9,6 +9,7 @@
 #include "registryd/base/text.h"
 #include "registryd/core/validate.h"
 #include "registryd/wire/api_codec.h"
+#include "registryd/wire/proto_writer.h"
 
 namespace registryd::api {
 namespace {
@@ -46,11 +47,12 @@ grpc::Slice SharedSlice(const operations::ViewPtr& view, std::string_view part) 
       new operations::ViewPtr(view));
 }
 
+// `view`: what the parts belong to; nullptr: they are copied.
 grpc::ByteBuffer Join(const std::string& header, const std::vector<std::string_view>& parts,
                       const operations::ViewPtr& view) {
   size_t size = 0;
   for (std::string_view part : parts) size += part.size();
-  if (size <= kCopyMax) {
+  if (size <= kCopyMax || view == nullptr) {
     const grpc::Slice slice = CopyOf(header, parts, size);
     return grpc::ByteBuffer(&slice, 1);
   }
@@ -72,6 +74,16 @@ std::vector<std::string_view> EncodedParts(const replica::ServiceView& service) 
       });
   passing.insert(passing.end(), suspect.begin(), suspect.end());
   return passing;
+}
+
+// Appends the chosen instances as elements; how many there were before the limit.
+uint32_t AppendSelected(const replica::ServiceView& service, const operations::LookupQuery& query,
+                        std::string* out) {
+  const operations::Selection selection = operations::Select(service, query);
+  for (const core::InstancePtr& instance : selection.instances) {
+    wire::AppendInstanceElement(LookupResponse::kInstancesFieldNumber, *instance, out);
+  }
+  return selection.total;
 }
 
 }  // namespace
@@ -140,24 +152,39 @@ grpc::ByteBuffer EncodeLookup(const operations::AnswerStamp& stamp, const operat
   if (query.plain) {
     return Join(EncodeHeader(stamp, service->Served()), EncodedParts(*service), view);
   }
-  const operations::Selection selection = operations::Select(*service, query);
-  std::string bytes = EncodeHeader(stamp, selection.total);
-  for (const core::InstancePtr& instance : selection.instances) {
-    wire::AppendInstanceElement(LookupResponse::kInstancesFieldNumber, *instance, &bytes);
+  std::string bytes;
+  const uint32_t total = AppendSelected(*service, query, &bytes);
+  return Join(EncodeHeader(stamp, total), {bytes}, nullptr);
+}
+
+grpc::ByteBuffer EncodeBatchLookup(const operations::AnswerStamp& stamp,
+                                   const operations::ViewPtr& view,
+                                   const std::vector<operations::LookupQuery>& queries) {
+  registry::v1::BatchLookupResponse header;
+  StampToApi(stamp, header.mutable_info());
+  std::string bytes = header.SerializeAsString();
+  wire::Writer writer(&bytes);
+  std::string selected;
+  for (const operations::LookupQuery& query : queries) {
+    const replica::ServiceView* service = view->Find(query.service_name);
+    uint32_t total = 0;
+    std::vector<std::string_view> parts;
+    selected.clear();
+    if (service != nullptr && query.plain) {
+      total = service->Served();
+      parts = EncodedParts(*service);
+    } else if (service != nullptr) {
+      total = AppendSelected(*service, query, &selected);
+      parts.push_back(selected);
+    }
+    wire::PutMessageBy(writer, registry::v1::BatchLookupResponse::kLookupsFieldNumber,
+                       [&](auto& sink) {
+                         for (std::string_view part : parts) sink.Bytes(part);
+                         wire::PutNumber(sink, LookupResponse::kTotalFieldNumber, total);
+                       });
   }
   const grpc::Slice slice(bytes);
   return grpc::ByteBuffer(&slice, 1);
-}
-
-void FillLookup(const replica::View& view, const operations::LookupQuery& query,
-                LookupResponse* out) {
-  const replica::ServiceView* service = view.Find(query.service_name);
-  if (service == nullptr) return;
-  const operations::Selection selection = operations::Select(*service, query);
-  out->set_total(selection.total);
-  for (const core::InstancePtr& instance : selection.instances) {
-    wire::InstanceToApi(*instance, out->add_instances());
-  }
 }
 
 bool ParseRequest(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message) {

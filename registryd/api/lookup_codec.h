@@ -4,6 +4,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "registry/v1/discovery.pb.h"
 #include "registryd/operations/reads.h"
@@ -24,9 +26,10 @@ void StampToApi(const operations::AnswerStamp& stamp, registry::v1::AnswerInfo* 
 // and keep it alive until gRPC has sent them.
 grpc::ByteBuffer EncodeLookup(const operations::AnswerStamp& stamp, const operations::ViewPtr& view,
                               const operations::LookupQuery& query);
-// The same as a message, for batches.
-void FillLookup(const replica::View& view, const operations::LookupQuery& query,
-                registry::v1::LookupResponse* out);
+// The bytes of a BatchLookupResponse: the same for each query, at one view.
+grpc::ByteBuffer EncodeBatchLookup(const operations::AnswerStamp& stamp,
+                                   const operations::ViewPtr& view,
+                                   const std::vector<operations::LookupQuery>& queries);
 
 bool ParseRequest(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message);
 

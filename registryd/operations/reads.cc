@@ -1,6 +1,7 @@
 #include "registryd/operations/reads.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "registryd/base/text.h"
@@ -20,10 +21,15 @@ Selection Select(const replica::ServiceView& service, const LookupQuery& query) 
     const core::InstancePtr* instance;
   };
   std::vector<Candidate> candidates;
-  service.instances.ForEach([&](const core::InstancePtr& instance) {
-    if (!query.filter.Matches(*instance)) return;
-    candidates.push_back({Rank(instance->health()),
-                          !query.zone.empty() && instance->spec.zone != query.zone, &instance});
+  service.instances.ForEachLeaf([&](const std::vector<core::InstancePtr>& instances,
+                                    const replica::EncodedLeafCache& cache) {
+    uint64_t matching = cache.Matching(query.filter_id, query.filter, instances);
+    for (; matching != 0; matching &= matching - 1) {
+      const core::InstancePtr& instance =
+          instances[static_cast<size_t>(std::countr_zero(matching))];
+      candidates.push_back({Rank(instance->health()),
+                            !query.zone.empty() && instance->spec.zone != query.zone, &instance});
+    }
   });
   Selection selection;
   selection.total = static_cast<uint32_t>(candidates.size());
@@ -36,6 +42,15 @@ Selection Select(const replica::ServiceView& service, const LookupQuery& query) 
   selection.instances.reserve(candidates.size());
   for (const Candidate& candidate : candidates) selection.instances.push_back(*candidate.instance);
   return selection;
+}
+
+uint64_t Reads::FilterId(const core::InstanceFilter& filter) {
+  std::string canonical = filter.Canonical();
+  MutexLock lock(filters_mutex_);
+  if (filter_ids_.size() >= kFiltersMax) filter_ids_.clear();
+  const auto [at, made] = filter_ids_.try_emplace(std::move(canonical), last_filter_id_ + 1);
+  if (made) ++last_filter_id_;
+  return at->second;
 }
 
 AnswerStamp Reads::Stamp(const replica::View& view) const {

@@ -13,9 +13,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "registryd/base/clock.h"
+#include "registryd/base/mutex.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/core/filter.h"
 #include "registryd/operations/access.h"
@@ -45,9 +47,10 @@ struct AnswerStamp {
 struct LookupQuery {
   std::string service_name;  // "namespace/service"
   core::InstanceFilter filter;
-  std::string zone;    // these first
-  uint32_t limit = 0;  // 0: all
-  bool plain = false;  // nothing but the service: answered from the encoded bytes
+  uint64_t filter_id = 0;  // from Reads::FilterId; 0: nothing is kept for the next lookup
+  std::string zone;        // these first
+  uint32_t limit = 0;      // 0: all
+  bool plain = false;      // nothing but the service: answered from the encoded bytes
 };
 
 struct Selection {
@@ -80,6 +83,9 @@ class Reads {
   absl::Status AuthorizeStatus(const Caller& caller) {
     return parts_.access->Authorize(caller, Verb::kStatus, {});
   }
+  // A number for filters that choose alike, for LookupQuery::filter_id. It is never that of another
+  // filter. Cost: a hash lookup under a lock.
+  uint64_t FilterId(const core::InstanceFilter& filter);
   ViewPtr Local() const { return parts_.replica->view(); }
   // A view that is as fresh as the options ask. UNAVAILABLE: no quorum, or staler than allowed;
   // DEADLINE_EXCEEDED: the revision has not come.
@@ -87,7 +93,14 @@ class Reads {
   AnswerStamp Stamp(const replica::View& view) const;
 
  private:
+  // Beyond this the numbers begin anew with higher ones, and what was kept under the old ones ages
+  // out.
+  static constexpr size_t kFiltersMax = 10'000;
+
   const Parts parts_;
+  Mutex filters_mutex_;
+  absl::flat_hash_map<std::string, uint64_t> filter_ids_ ABSL_GUARDED_BY(filters_mutex_);
+  uint64_t last_filter_id_ ABSL_GUARDED_BY(filters_mutex_) = 0;
 };
 
 }  // namespace registryd::operations

@@ -3,13 +3,59 @@
 #include <utility>
 
 #include "registry/v1/discovery.pb.h"
+#include "registryd/base/mutex.h"
 #include "registryd/wire/api_codec.h"
 
 namespace registryd::replica {
 
+struct EncodedLeafCache::Matches {
+  struct Answer {
+    uint64_t filter_id = 0;
+    uint64_t matching = 0;
+  };
+  Mutex mutex;
+  std::array<Answer, kFiltersKept> answers ABSL_GUARDED_BY(mutex);
+  size_t next ABSL_GUARDED_BY(mutex) = 0;  // the oldest
+};
+
+EncodedLeafCache::~EncodedLeafCache() {
+  delete encoded_.load(std::memory_order_relaxed);
+  delete matches_.load(std::memory_order_relaxed);
+}
+
 EncodedLeafCache& EncodedLeafCache::operator=(EncodedLeafCache&& other) noexcept {
   delete encoded_.exchange(other.encoded_.exchange(nullptr));
+  delete matches_.exchange(other.matches_.exchange(nullptr));
   return *this;
+}
+
+uint64_t EncodedLeafCache::Matching(uint64_t filter_id, const core::InstanceFilter& filter,
+                                    const std::vector<core::InstancePtr>& instances) const {
+  const auto ask = [&] {
+    uint64_t matching = 0;
+    for (size_t i = 0; i < instances.size(); ++i) {
+      matching |= uint64_t{filter.Matches(*instances[i])} << i;
+    }
+    return matching;
+  };
+  if (filter_id == 0) return ask();
+  Matches* matches = matches_.load(std::memory_order_acquire);
+  if (matches == nullptr) {
+    auto made = std::make_unique<Matches>();
+    if (matches_.compare_exchange_strong(matches, made.get(), std::memory_order_acq_rel)) {
+      matches = made.release();
+    }
+  }
+  {
+    MutexLock lock(matches->mutex);
+    for (const Matches::Answer& answer : matches->answers) {
+      if (answer.filter_id == filter_id) return answer.matching;
+    }
+  }
+  const Matches::Answer answer{filter_id, ask()};
+  MutexLock lock(matches->mutex);
+  matches->answers[matches->next++ % kFiltersKept] = answer;
+  return answer.matching;
 }
 
 const EncodedLeaf& EncodedLeafCache::Get(const std::vector<core::InstancePtr>& instances) const {

@@ -20,6 +20,7 @@
 
 #include "registryd/base/ids.h"
 #include "registryd/base/persistent_map.h"
+#include "registryd/core/filter.h"
 #include "registryd/core/registry.h"
 
 namespace registryd::replica {
@@ -31,22 +32,34 @@ struct EncodedLeaf {
   std::string suspect;
 };
 
-// Filled by the first reader; when two come at once, one of them loses its work.
+// What readers derived from one leaf. Filled by the first reader; when two come at once, one of
+// them loses its work.
 class EncodedLeafCache {
  public:
   EncodedLeafCache() = default;
   EncodedLeafCache& operator=(EncodedLeafCache&& other) noexcept;
-  ~EncodedLeafCache() { delete encoded_.load(std::memory_order_relaxed); }
+  ~EncodedLeafCache();
   const EncodedLeaf& Get(const std::vector<core::InstancePtr>& instances) const;
+  // Which of the leaf's instances the filter lets through, bit by bit in their order. `filter_id`
+  // is a number that belongs to this filter alone (operations::Reads); 0: ask the filter each time.
+  // The latest kFiltersKept answers are kept, so a filtered lookup of a large service asks its
+  // filter only in the leaves that have changed since.
+  uint64_t Matching(uint64_t filter_id, const core::InstanceFilter& filter,
+                    const std::vector<core::InstancePtr>& instances) const;
 
  private:
+  static constexpr size_t kFiltersKept = 8;
+  struct Matches;
   mutable std::atomic<const EncodedLeaf*> encoded_{nullptr};
+  mutable std::atomic<Matches*> matches_{nullptr};  // made by the first filtered lookup
 };
 
 struct InstanceById {
   static std::string_view Key(const core::InstancePtr& instance) { return instance->name().id(); }
 };
 using InstanceMap = PersistentMap<core::InstancePtr, InstanceById, EncodedLeafCache>;
+static_assert(InstanceMap::kLeafMax <= 64,
+              "EncodedLeafCache::Matching has a bit for each instance");
 
 struct ServiceView {
   std::string name;  // "namespace/service"

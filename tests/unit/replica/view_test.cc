@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <string>
 
 #include "registry/v1/discovery.pb.h"
@@ -113,6 +114,42 @@ TEST_F(ViewTest, AChangeInABigServiceEncodesOneLeafAnew) {
         static_cast<size_t>(std::count(encoded.begin(), encoded.end(), &cache.Get(instances)));
   });
   EXPECT_EQ(shared, leaves - 1);
+}
+
+// What a leaf keeps of a filter goes with the next change of the leaf, and one filter is never
+// answered with what another one chose.
+TEST_F(ViewTest, FiltersAreAnsweredAsTheInstancesAreNow) {
+  core::InstanceFilter passing;
+  passing.health_mask = core::HealthBit(core::Health::kPassing);
+  core::InstanceFilter draining;
+  draining.health_mask = core::HealthBit(core::Health::kDraining);
+  const auto count = [](const View& view, uint64_t id, const core::InstanceFilter& filter) {
+    int matching = 0;
+    view.Find("default/web")
+        ->instances.ForEachLeaf([&](const auto& instances, const EncodedLeafCache& cache) {
+          matching += std::popcount(cache.Matching(id, filter, instances));
+        });
+    return matching;
+  };
+  std::vector<core::InstancePtr> instances;
+  for (int i = 0; i < 500; ++i) {
+    instances.push_back(Instance("web", "i-" + std::to_string(i), 1));
+    Put(nullptr, instances.back());
+  }
+  const auto before = builder_.Build(At(1), 0);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_EQ(count(*before, 1, passing), 500);
+    EXPECT_EQ(count(*before, 2, draining), 0);
+    EXPECT_EQ(count(*before, 0, draining), 0) << "not kept";
+  }
+  for (uint64_t id = 3; id < 30; ++id) EXPECT_EQ(count(*before, id, passing), 500);  // many filters
+  EXPECT_EQ(count(*before, 1, passing), 500);
+
+  Put(instances[77], Instance("web", "i-77", 2, core::Report::kDraining));
+  const auto after = builder_.Build(At(2), 0);
+  EXPECT_EQ(count(*after, 1, passing), 499);
+  EXPECT_EQ(count(*after, 2, draining), 1);
+  EXPECT_EQ(count(*before, 1, passing), 500) << "the old view stays as it was";
 }
 
 }  // namespace
