@@ -30,6 +30,7 @@ inline v1::Instance MessageOf(const std::string& service, const std::string& id,
   instance.mutable_spec()->set_service(service);
   instance.mutable_spec()->set_id(id);
   instance.mutable_spec()->set_weight(weight);
+  instance.mutable_spec()->add_endpoints()->set_port(80);
   instance.set_incarnation(revision);
   instance.set_changed_revision(revision);
   instance.set_health(v1::HEALTH_PASSING);
