@@ -57,6 +57,8 @@ absl::StatusOr<core::Command> DeregisterFromApi(const registry::v1::DeregisterRe
                      wire::TargetFromApi(Text("instances[", i, "]"), request.instances(i)));
     command.targets.push_back(std::move(target));
   }
+  command.reason = request.reason();
+  command.process_exit = request.process_exit();
   return command;
 }
 

@@ -50,7 +50,9 @@ absl::Status CommandRun::Do(const Deregister& command) {
   for (const Target& target : command.targets) {
     InstancePtr found = registry_.Find(target.name);
     reply.removed.push_back(found != nullptr);
-    if (found) Replace(std::move(found), nullptr, Cause::kDeregister);
+    if (!found) continue;
+    Replace(std::move(found), nullptr,
+            command.process_exit ? Cause::kProcessExit : Cause::kDeregister, command.reason);
   }
   outcome_.reply.value = std::move(reply);
   return absl::OkStatus();
@@ -64,7 +66,7 @@ absl::Status CommandRun::Do(const Update& command) {
                                               " was last changed at revision ", found->changed,
                                               ", not at the expected ", command.expected));
   }
-  outcome_.reply.value = InstanceReply{Change(found, Cause::kUpdate, [&](Instance& instance) {
+  outcome_.reply.value = InstanceReply{Change(found, Cause::kUpdate, {}, [&](Instance& instance) {
     InstanceSpec& spec = instance.spec;
     if (command.labels) spec.labels = *command.labels;
     if (command.endpoints) spec.endpoints = *command.endpoints;
@@ -78,10 +80,11 @@ absl::Status CommandRun::Do(const Update& command) {
 absl::Status CommandRun::Do(const SetHealth& command) {
   const InstancePtr found = registry_.Find(command.target.name);
   if (absl::Status refused = CheckTarget(command.target, found); !refused.ok()) return refused;
-  outcome_.reply.value = InstanceReply{Change(found, Cause::kReport, [&](Instance& instance) {
-    instance.facts.report = command.report;
-    instance.facts.message = command.message;
-  })};
+  outcome_.reply.value =
+      InstanceReply{Change(found, Cause::kReport, command.message, [&](Instance& instance) {
+        instance.facts.report = command.report;
+        instance.facts.message = command.message;
+      })};
   return absl::OkStatus();
 }
 
@@ -101,7 +104,8 @@ absl::Status CommandRun::Do(const RevokeLease& command) {
   }
   const AttachedInstances attached = EndLease(command.id);
   attached.ForEach([this](const Instance& instance) {
-    Replace(registry_.Find(instance.name()), nullptr, Cause::kLeaseRevoked);
+    Replace(registry_.Find(instance.name()), nullptr, Cause::kLeaseRevoked,
+            Text("lease ", instance.lease));
   });
   outcome_.reply.value = CountReply{attached.size()};
   return absl::OkStatus();
@@ -113,9 +117,11 @@ absl::Status CommandRun::Do(const ExpireLeases& command) {
     for (const LeaseRef& ref : command.leases) {
       const Lease* lease = registry_.FindLease(ref.id);
       if (!lease || lease->epoch != ref.epoch) continue;
+      const std::string evidence =
+          Text("lease ", ref.id, " was silent for its ttl of ", lease->ttl_ms, " ms");
       const AttachedInstances attached = EndLease(ref.id);
-      attached.ForEach([this](const Instance& instance) {
-        Change(registry_.Find(instance.name()), Cause::kLeaseExpired,
+      attached.ForEach([&](const Instance& instance) {
+        Change(registry_.Find(instance.name()), Cause::kLeaseExpired, evidence,
                [](Instance& expired) { expired.facts.lease_expired = true; });
       });
       reply.count += attached.size();
@@ -130,7 +136,8 @@ absl::Status CommandRun::Do(const RemoveCritical& command) {
   for (const Target& target : command.targets) {
     InstancePtr found = registry_.Find(target.name);
     if (!found || found->incarnation != target.incarnation || !found->facts.lease_expired) continue;
-    Replace(std::move(found), nullptr, Cause::kRemoveAfter);
+    std::string evidence = Text("critical for ", now_ms_ - found->health_since_ms, " ms");
+    Replace(std::move(found), nullptr, Cause::kRemoveAfter, std::move(evidence));
     ++reply.count;
   }
   outcome_.reply.value = reply;
@@ -253,7 +260,9 @@ Revision CommandRun::RegisterOne(const InstanceSpec& spec, LeaseId lease) {
     after->health_since_ms = now_ms_;
   }
   const Revision incarnation = after->incarnation;
-  Replace(std::move(before), std::move(after), Cause::kRegister);
+  std::string evidence;
+  if (before && !same_life) evidence = Text("a new life; ended incarnation ", before->incarnation);
+  Replace(std::move(before), std::move(after), Cause::kRegister, std::move(evidence));
   return incarnation;
 }
 
@@ -267,18 +276,19 @@ AttachedInstances CommandRun::EndLease(LeaseId id) {
 }
 
 template <class Edit>
-InstancePtr CommandRun::Change(const InstancePtr& before, Cause cause, Edit edit) {
+InstancePtr CommandRun::Change(const InstancePtr& before, Cause cause, std::string evidence,
+                               Edit edit) {
   auto after = std::make_shared<Instance>(*before);
   edit(*after);
   if (*after == *before) return before;
   after->changed = revision_;
   after->changed_ms = now_ms_;
   if (after->health() != before->health()) after->health_since_ms = now_ms_;
-  Replace(before, after, cause);
+  Replace(before, after, cause, std::move(evidence));
   return after;
 }
 
-void CommandRun::Replace(InstancePtr before, InstancePtr after, Cause cause) {
+void CommandRun::Replace(InstancePtr before, InstancePtr after, Cause cause, std::string evidence) {
   Counters& counters = registry_.counters_;
   if (before) {
     Detach(*before);
@@ -290,7 +300,7 @@ void CommandRun::Replace(InstancePtr before, InstancePtr after, Cause cause) {
     counters.digest += InstanceDigest(*after);
     Attach(*after);
   }
-  outcome_.instances.push_back({std::move(before), std::move(after), cause});
+  outcome_.instances.push_back({std::move(before), std::move(after), cause, std::move(evidence)});
 }
 
 void CommandRun::Attach(const Instance& instance) {

@@ -6,6 +6,7 @@
 // number when something did change.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "registryd/core/registry.h"
@@ -52,9 +53,9 @@ class CommandRun {
 
   // Edits a copy; a copy that equals the original is dropped. Returns what is in the state then.
   template <class Edit>
-  InstancePtr Change(const InstancePtr& before, Cause cause, Edit edit);
+  InstancePtr Change(const InstancePtr& before, Cause cause, std::string evidence, Edit edit);
   // The only way that instances enter, change (both given) and leave.
-  void Replace(InstancePtr before, InstancePtr after, Cause cause);
+  void Replace(InstancePtr before, InstancePtr after, Cause cause, std::string evidence);
   void Attach(const Instance& instance);
   void Detach(const Instance& instance);
 

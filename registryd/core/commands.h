@@ -1,7 +1,8 @@
 // What can be asked of the registry's state, and what it answers.
 //
-// A command is complete: ids and defaults are filled in by `operations`, the time is stamped by the leader. Applying it
-// reads nothing but the state, the command and its Context, so every member computes the same.
+// A command is complete: ids and defaults are filled in by `operations`, the time is stamped by the
+// leader. Applying it reads nothing but the state, the command and its Context, so every member
+// computes the same.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@
 
 namespace registryd::core {
 
-// A lease that a Register or GrantLease call names. ttl_ms 0: it must exist; otherwise it is granted where absent.
+// A lease that a Register or GrantLease call names. ttl_ms 0: it must exist; otherwise it is
+// granted where absent.
 struct LeaseClaim {
   LeaseId id;
   int64_t ttl_ms = 0;
@@ -37,6 +39,9 @@ struct Register {
 };
 struct Deregister {
   std::vector<Target> targets;
+  std::string reason = {};  // for people, in history
+  // Who asks has seen the processes end: a fact, ranked above a failed check and above silence.
+  bool process_exit = false;
   friend bool operator==(const Deregister&, const Deregister&) = default;
 };
 struct Update {
@@ -74,14 +79,16 @@ struct LeaseRef {
     return H::combine(std::move(h), ref.id, ref.epoch);
   }
 };
-// Silence: proposed by the leader's liveness driver. A lease with another epoch is passed over. The whole command is
-// passed over when `term` is not the entry's term: the proposer was no longer the leader that watched these leases.
+// Silence: proposed by the leader's liveness driver. A lease with another epoch is passed over. The
+// whole command is passed over when `term` is not the entry's term: the proposer was no longer the
+// leader that watched these leases.
 struct ExpireLeases {
   std::vector<LeaseRef> leases;
   Term term;
   friend bool operator==(const ExpireLeases&, const ExpireLeases&) = default;
 };
-// Removes instances that have been CRITICAL by an expired lease for long. Others, and other incarnations, are passed over.
+// Removes instances that have been CRITICAL by an expired lease for long. Others, and other
+// incarnations, are passed over.
 struct RemoveCritical {
   std::vector<Target> targets;
   friend bool operator==(const RemoveCritical&, const RemoveCritical&) = default;
@@ -129,7 +136,8 @@ struct Reply {
   // Not OK: the command changed nothing. NOT_FOUND, FAILED_PRECONDITION; the message names the id.
   absl::Status status;
   Revision revision;
-  std::variant<std::monostate, RegisterReply, DeregisterReply, InstanceReply, LeaseReply, CountReply>
+  std::variant<std::monostate, RegisterReply, DeregisterReply, InstanceReply, LeaseReply,
+               CountReply>
       value;
 };
 

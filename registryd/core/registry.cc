@@ -9,29 +9,11 @@
 
 namespace registryd::core {
 
-std::string_view ToString(Cause cause) {
-  switch (cause) {
-    case Cause::kRegister:
-      return "register";
-    case Cause::kDeregister:
-      return "deregister";
-    case Cause::kUpdate:
-      return "update";
-    case Cause::kReport:
-      return "report";
-    case Cause::kLeaseRevoked:
-      return "lease revoked";
-    case Cause::kLeaseExpired:
-      return "lease expired";
-    case Cause::kRemoveAfter:
-      return "critical for long";
-  }
-  return "unknown";
-}
-
 Outcome Registry::Apply(const Context& context, const Command& command) {
   Outcome outcome;
   counters_.time_ms = std::max(counters_.time_ms, context.time_ms);
+  outcome.actor = context.actor;
+  outcome.time_ms = counters_.time_ms;
   CommandRun run(*this, context, outcome);
   const bool named = context.request.client_id != 0;
   if (named && requests_.contains(context.request)) {

@@ -27,47 +27,10 @@
 #include "absl/status/status.h"
 #include "registryd/core/attached_instances.h"
 #include "registryd/core/commands.h"
+#include "registryd/core/outcome.h"
 #include "registryd/core/types.h"
 
 namespace registryd::core {
-
-enum class Cause : uint8_t {
-  kRegister = 1,
-  kDeregister = 2,
-  kUpdate = 3,
-  kReport = 4,  // SetHealth
-  kLeaseRevoked = 5,
-  kLeaseExpired = 6,  // silence
-  kRemoveAfter = 7,   // critical for long
-};
-std::string_view ToString(Cause cause);
-
-// `before` absent: it appeared. `after` absent: it left. Never both.
-struct InstanceChange {
-  InstancePtr before;
-  InstancePtr after;
-  Cause cause;
-  const InstanceName& name() const { return after ? after->name() : before->name(); }
-};
-// `after` absent: the lease ended.
-struct LeaseChange {
-  LeaseId id;
-  std::optional<Lease> after;
-};
-// The slot of the request window that this command took.
-struct RequestSlot {
-  uint64_t slot = 0;
-  RequestId request;
-  Revision revision;
-};
-
-struct Outcome {
-  Reply reply;
-  std::vector<InstanceChange> instances;  // in the command's order; each instance at most once
-  std::vector<LeaseChange> leases;
-  std::optional<RequestSlot> request;
-  bool duplicate = false;  // answered from the request window
-};
 
 // The scalars of the state. Stored with each batch.
 struct Counters {

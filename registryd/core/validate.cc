@@ -248,7 +248,7 @@ absl::Status Check(const Deregister& command) {
     RETURN_IF_ERROR(CheckInstanceName(Element(instances, i), command.targets[i].name));
     RETURN_IF_ERROR(distinct.Add(command.targets[i].name));
   }
-  return absl::OkStatus();
+  return CheckText("reason", command.reason, limits::kMessageSize);
 }
 
 absl::Status Check(const Update& command) {

@@ -50,6 +50,8 @@ void ToProto(const core::Register&, pb::CommandBody*) {}
 void ToProto(const core::Deregister& command, pb::CommandBody* body) {
   pb::Deregister* out = body->mutable_deregister();
   for (const core::Target& target : command.targets) TargetToProto(target, out->add_targets());
+  out->set_reason(command.reason);
+  out->set_process_exit(command.process_exit);
 }
 
 void ToProto(const core::Update& command, pb::CommandBody* body) {
@@ -176,6 +178,8 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
     case pb::CommandBody::kDeregister: {
       core::Deregister out;
       ASSIGN_OR_RETURN(out.targets, FromProto(body.deregister().targets()));
+      out.reason = body.deregister().reason();
+      out.process_exit = body.deregister().process_exit();
       return out;
     }
     case pb::CommandBody::kUpdate:

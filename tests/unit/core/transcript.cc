@@ -122,6 +122,16 @@ Update ParseUpdate(Line& line) {
   return command;
 }
 
+Deregister ParseDeregister(Line& line) {
+  Deregister command{ParseTargets(line.words)};
+  if (const auto exit = line.Take("exit")) {
+    command.process_exit = true;
+    command.reason = *exit;
+  }
+  if (const auto reason = line.Take("reason")) command.reason = *reason;
+  return command;
+}
+
 SetHealth ParseHealth(Line& line) {
   const std::string& word = line.words.at(1);
   const Report report = word == "critical"   ? Report::kCritical
@@ -132,7 +142,7 @@ SetHealth ParseHealth(Line& line) {
 
 Command ParseCommand(Line& line) {
   if (line.verb == "register") return ParseRegister(line);
-  if (line.verb == "deregister") return Deregister{ParseTargets(line.words)};
+  if (line.verb == "deregister") return ParseDeregister(line);
   if (line.verb == "update") return ParseUpdate(line);
   if (line.verb == "health") return ParseHealth(line);
   if (line.verb == "grant") {
@@ -236,7 +246,8 @@ std::string Show(const Outcome& outcome) {
   for (const InstanceChange& change : outcome.instances) {
     out += !change.before ? "+ " : change.after ? "~ " : "- ";
     out += change.after ? Show(*change.after) : change.name().text();
-    out += Text(" (", ToString(change.cause), ")\n");
+    out += Text(" (", ToString(change.cause), change.evidence.empty() ? "" : ": ", change.evidence,
+                ")\n");
   }
   for (const LeaseChange& change : outcome.leases) {
     out += change.after ? Show(*change.after) + "\n" : Text("lease=", change.id, " ended\n");

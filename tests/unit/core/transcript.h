@@ -10,13 +10,17 @@
 //
 // Commands (names are service/id or namespace/service/id; `@n` is an incarnation or an epoch):
 //   register NAME... [lease=ID [ttl=MS] [owner=TEXT]] [port=N] [weight=N] [zone=TEXT]
-//   [version=TEXT] [label=K:V] deregister NAME[@N]... update NAME[@N] [expected=N] [port=N]
+//   [version=TEXT] [label=K:V]
+//   deregister NAME[@N]... [reason=TEXT] [exit=TEXT]    exit: the process was seen to end
+//   update NAME[@N] [expected=N] [port=N]
 //   [weight=N] [zone=TEXT] [version=TEXT] [label=K:V]    label= alone clears health NAME[@N]
 //   passing|critical|draining [message=TEXT] grant ID ttl=MS [owner=TEXT] revoke ID[@EPOCH] expire
 //   ID@EPOCH... [proposed=TERM]            proposed: the term of the leader that proposed it,
 //   default 1 remove NAME@N...
 // and with each: time=MS (else the state's time), term=TERM of the entry (default 1),
 // request=CLIENT:SEQUENCE. In a TEXT, '_' stands for a blank.
+//
+// In brackets: the cause of a change and, behind a colon, its evidence.
 //
 // Answers: "ok ..." or "refused CODE: message", "again ..." for a repeated request; "+" an instance
 // that appeared, "~" one that changed, "-" one that left; "lease ..."; "slot N" of the request

@@ -77,6 +77,7 @@ TEST(CommandCodecTest, BringsTheLargestNumbersBack) {
       core::RevokeLease{LeaseId(kMost), LeaseEpoch(kMost)},
       core::ExpireLeases{{{LeaseId(kMost), LeaseEpoch(kMost)}}, Term(kMost)},
       core::Deregister{{{core::InstanceName("n", "s", "i"), Revision(kMost)}}},
+      core::Deregister{{{core::InstanceName("n", "s", "i"), {}}}, "process exited 137", true},
       core::GrantLease{{LeaseId(kMost), std::numeric_limits<int64_t>::max(), ""}},
       // Set but empty is not the same as not set.
       core::Update{{core::InstanceName("n", "s", "i"), {}},
