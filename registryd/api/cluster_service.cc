@@ -10,15 +10,16 @@ grpc::ServerUnaryReactor* ClusterService::Status(grpc::CallbackServerContext* co
                                                  registry::v1::StatusResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::Status allowed = reads_->AuthorizeStatus(CallerOf(*context));
-  if (allowed.ok()) {
-    const operations::ViewPtr view = reads_->Local();
-    StampToApi(reads_->Stamp(*view), response->mutable_info());
-    response->set_services(view->services.size());
-    response->set_instances(view->instances);
-    response->set_leases(view->leases);
-    describe_(response);
+  if (!allowed.ok()) {
+    reactor->Finish(ToGrpc(allowed));
+    return reactor;
   }
-  reactor->Finish(ToGrpc(allowed));
+  const operations::ViewPtr view = reads_->Local();
+  StampToApi(reads_->Stamp(*view), response->mutable_info());
+  response->set_services(view->services.size());
+  response->set_instances(view->instances);
+  response->set_leases(view->leases);
+  describe_(response, [reactor] { reactor->Finish(grpc::Status::OK); });
   return reactor;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "absl/functional/any_invocable.h"
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registryd/operations/reads.h"
 
@@ -10,8 +11,10 @@ namespace registryd::api {
 
 class ClusterService final : public registry::v1::Cluster::CallbackService {
  public:
-  // What only the server knows: node, version, members, uptime.
-  using Describe = std::function<void(registry::v1::StatusResponse*)>;
+  // What only the server knows: node, version, leader, members, uptime. Runs `done` once, on any
+  // thread.
+  using Describe =
+      std::function<void(registry::v1::StatusResponse*, absl::AnyInvocable<void() &&> done)>;
   ClusterService(operations::Reads* reads, Describe describe)
       : reads_(reads), describe_(std::move(describe)) {}
 

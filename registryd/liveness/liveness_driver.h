@@ -36,7 +36,7 @@ struct RenewalAnswer {
 
 struct RenewalFrame {
   std::vector<core::LeaseRef> leases;
-  absl::AnyInvocable<void(RenewalAnswer) &&> done;  // runs once, on the loop
+  absl::AnyInvocable<void(RenewalAnswer) &&> done;  // runs once, on any thread
 };
 
 struct LivenessOptions {
@@ -45,7 +45,15 @@ struct LivenessOptions {
   size_t frames_max = 4'096;
 };
 
-class LivenessDriver final : public replica::Observer {
+// What takes renewals: the driver on the leader, the relay (renewal_relay.h) on any member.
+class RenewalSink {
+ public:
+  virtual ~RenewalSink() = default;
+  // False: too many frames wait; `frame` is untouched. Any thread.
+  virtual bool Renew(RenewalFrame&& frame) = 0;
+};
+
+class LivenessDriver final : public replica::Observer, public RenewalSink {
  public:
   static constexpr int64_t kTickMs = 100;
 
@@ -58,8 +66,7 @@ class LivenessDriver final : public replica::Observer {
   LivenessDriver(Parts parts, LivenessOptions options)
       : parts_(parts), options_(options), frames_(options.frames_max) {}
 
-  // False: too many frames wait; `frame` is untouched.
-  bool Renew(RenewalFrame&& frame);
+  bool Renew(RenewalFrame&& frame) override;
 
   void Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
   // The node is stopping and takes no more renewals: from here on nobody's silence means anything.

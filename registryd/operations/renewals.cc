@@ -13,7 +13,7 @@ absl::Status Renewals::Submit(const Caller& caller, liveness::RenewalFrame&& fra
         Text("lease_ids: at most ", kLeasesPerFrame, " in one frame, are ", frame.leases.size()));
   }
   RETURN_IF_ERROR(access_->Authorize(caller, Verb::kLease, {}));
-  if (!driver_->Renew(std::move(frame))) {
+  if (!sink_->Renew(std::move(frame))) {
     return absl::ResourceExhaustedError(
         "too many renewal frames wait on this node; send the frame again in 100 ms");
   }

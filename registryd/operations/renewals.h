@@ -1,5 +1,5 @@
-// Renewals, the same way for every door: checked, then queued for the loop. Nothing of it is
-// replicated.
+// Renewals, the same way for every door: checked, then queued for the leader's loop. Nothing of it
+// is replicated.
 #pragma once
 
 #include <cstddef>
@@ -14,13 +14,13 @@ class Renewals {
  public:
   static constexpr size_t kLeasesPerFrame = 20'000;
 
-  Renewals(liveness::LivenessDriver* driver, Access* access) : driver_(driver), access_(access) {}
+  Renewals(liveness::RenewalSink* sink, Access* access) : sink_(sink), access_(access) {}
 
-  // OK: frame.done will run once, on the loop. Otherwise it never runs. Threads: any.
+  // OK: frame.done will run once, on any thread. Otherwise it never runs. Threads: any.
   absl::Status Submit(const Caller& caller, liveness::RenewalFrame&& frame);
 
  private:
-  liveness::LivenessDriver* const driver_;
+  liveness::RenewalSink* const sink_;
   Access* const access_;
 };
 

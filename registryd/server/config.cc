@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "registryd/base/text.h"
 #include "registryd/server/address.h"
+#include "registryd/server/cluster_setup.h"
 #include "registryd/server/version.h"
 
 namespace registryd::server {
@@ -28,6 +29,9 @@ constexpr char kFooter[] =
     "\n"
     "Examples:\n"
     "  registryd --data-dir /var/lib/registryd\n"
+    "  registryd --name a --initial-cluster "
+    "a=10.0.0.1:7401,b=10.0.0.2:7401,c=10.0.0.3:7401 \\\n"
+    "      --listen 10.0.0.1:7400 --peer-listen 10.0.0.1:7401 --insecure\n"
     "  registryd --listen 127.0.0.1:0 --ready-file /run/registryd.ready\n"
     "  registryd --config /etc/registryd.toml --check-config\n"
     "\n"
@@ -122,6 +126,36 @@ void CheckExposure(const Config& config) {
   }
 }
 
+void CheckCluster(const Config& config) {
+  if (absl::Status name = CheckNodeName(config.name); !name.ok()) {
+    throw CLI::ValidationError("--name", std::string(name.message()));
+  }
+  if (config.heartbeat_ms < 1 || config.election_timeout_ms < 4 * config.heartbeat_ms ||
+      config.election_timeout_ms > 60'000) {
+    throw CLI::ValidationError(
+        "--election-timeout",
+        Text(config.election_timeout_ms, "ms with a --heartbeat of ", config.heartbeat_ms,
+             "ms: it has to be at least four heartbeats and at most 60s"));
+  }
+  if (config.initial_cluster.empty()) return;
+  if (!config.join.empty()) {
+    throw CLI::ValidationError(
+        "--join",
+        "not together with --initial-cluster: a node is one of the first members or "
+        "joins a cluster that is there");
+  }
+  const auto members = ParseInitialCluster(config.initial_cluster);
+  if (!members.ok()) {
+    throw CLI::ValidationError("--initial-cluster", std::string(members.status().message()));
+  }
+  for (const InitialMember& member : *members) {
+    if (member.name == config.name) return;
+  }
+  throw CLI::ValidationError("--initial-cluster",
+                             Text("this node, \"", config.name, "\", is not in \"",
+                                  config.initial_cluster, "\"; which one is it? Give --name"));
+}
+
 }  // namespace
 
 ConfigResult ReadConfig(int argc, char** argv, Config* config) {
@@ -143,6 +177,30 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->transform(ListenAddress());
   add("peer-listen", config->peer_listen, "Address for the other members of a cluster")
       ->transform(ListenAddress());
+  add("peer-advertise", config->peer_advertise,
+      "Address that the other members reach this node by; default: that of --initial-cluster, else "
+      "--peer-listen")
+      ->check(CLI::Validator(ListenAddress()).description("HOST:PORT"));
+  add("initial-cluster", config->initial_cluster,
+      "First members of a new cluster, a=host:7401,b=host:7401,...; the same on each, and only "
+      "read "
+      "by a node without data")
+      ->type_name("LIST");
+  add("cluster-token", config->cluster_token,
+      "Keeps apart clusters of the same names and addresses; with --initial-cluster");
+  add("join", config->join,
+      "Peer address of a member of the cluster that takes this node in; only read by a node "
+      "without "
+      "data")
+      ->check(CLI::Validator(ListenAddress()).description("HOST:PORT"));
+  add("election-timeout", config->election_timeout_ms,
+      "A follower that hears no leader for one to two times this long stands for election")
+      ->default_str("500ms")
+      ->transform(DurationMs());
+  add("heartbeat", config->heartbeat_ms,
+      "How often a leader speaks at the least; at most a fourth of --election-timeout")
+      ->default_str("75ms")
+      ->transform(DurationMs());
   add("http-listen", config->http_listen,
       "HTTP address for /metrics, /healthz, /readyz; port 0: any")
       ->transform(ListenAddress());
@@ -178,6 +236,7 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
     app.parse(argc, argv);
     if (!file.empty()) ApplyFile(file, app);
     CheckExposure(*config);
+    CheckCluster(*config);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
     return code == 0 ? ConfigResult::kExitOk : ConfigResult::kExitUsage;

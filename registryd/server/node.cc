@@ -19,8 +19,12 @@
 #include "registryd/base/random.h"
 #include "registryd/base/text.h"
 #include "registryd/consensus/configuration_codec.h"
+#include "registryd/consensus/configuration_history.h"
+#include "registryd/consensus/forwarding_proposer.h"
+#include "registryd/consensus/peer_transport.h"
 #include "registryd/consensus/raft_thread.h"
 #include "registryd/liveness/liveness_driver.h"
+#include "registryd/liveness/renewal_relay.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -28,11 +32,15 @@
 #include "registryd/replica/log_upkeep.h"
 #include "registryd/replica/replica.h"
 #include "registryd/server/address.h"
+#include "registryd/server/cluster_setup.h"
+#include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
+#include "registryd/storage/known_members.h"
 #include "registryd/storage/log_store.h"
 #include "registryd/storage/state_store.h"
+#include "registryd/wire/reply_codec.h"
 
 namespace registryd::server {
 namespace {
@@ -43,23 +51,28 @@ constexpr int64_t kLeaderPatienceMs = 5'000;
 // The loop ticks every 100 ms; one that has not for so long is stuck.
 constexpr int64_t kLoopStuckMs = 10'000;
 
-// The transport of a cluster of one: there is nobody to send to.
-class NoPeers final : public consensus::Transport {
+constexpr int64_t kHandOverMs = 2'000;
+
+// Runs a callback on the loop when the leadership changed.
+class LeadershipHook final : public replica::Observer {
  public:
-  void Send(NodeId to, const std::string&, const consensus::PeerMessage&) override {
-    REGISTRYD_CHECK(false, Text("a message for node ", to, " in a cluster of one"));
-  }
+  explicit LeadershipHook(std::function<void()> run) : run_(std::move(run)) {}
+  void OnOutcome(const core::Outcome&) override {}
+  void OnLeadership(const replica::Leadership&) override { run_(); }
+
+ private:
+  const std::function<void()> run_;
 };
 
-storage::NodeIdentity NewIdentity(const Config& config) {
-  return {ClusterId(RandomId()), NodeId(RandomId()), config.name};
+std::vector<InitialMember> InitialMembers(const Config& config) {
+  if (config.initial_cluster.empty()) return {};
+  auto members = ParseInitialCluster(config.initial_cluster);  // config.cc has checked it
+  return members.ok() ? *std::move(members) : std::vector<InitialMember>();
 }
 
-absl::Status Bootstrap(storage::RocksLogStore& log, const storage::NodeIdentity& identity,
-                       const std::string& peer_address) {
-  ASSIGN_OR_RETURN(auto payload, consensus::EncodeConfiguration(
-                                     {{identity.node, peer_address, consensus::Suffrage::kVoter}}));
-  return log.Bootstrap(identity, {Term(1), consensus::EntryType::kConfiguration, payload});
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "localhost";
 }
 
 registry::v1::Member::Role ToApi(consensus::Role role) {
@@ -82,10 +95,15 @@ struct Node::Impl {
   ~Impl() { Stop(); }
 
   absl::Status Start();
+  absl::Status ListenForPeers();
   absl::Status OpenStores();
+  absl::Status Bootstrap();
   absl::Status StartConsensus();
   absl::Status StartServers();
-  void Describe(registry::v1::StatusResponse* out) const;
+  void StartForwarding();
+  void HandOver();
+  registry::v1::Member Myself() const;
+  std::string NameOf(NodeId node) const;
   std::string ApiAddress() const;
   std::string HttpAddress() const;
   Health Alive() const;
@@ -102,10 +120,16 @@ struct Node::Impl {
   std::unique_ptr<storage::StateStore> state;
   Loop loop{"loop"};
   watch::Hub hub{kFanOutThreads};
-  NoPeers transport;
+  std::string peer_address;  // as the others reach it
+  std::unique_ptr<storage::KnownMembers> known_members;
+  std::unique_ptr<consensus::PeerTransport> peers;
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<consensus::RaftThread> raft;
+  std::unique_ptr<consensus::ForwardingProposer> proposer;
+  std::unique_ptr<LeadershipHook> leadership_hook;
   std::unique_ptr<liveness::LivenessDriver> liveness;
+  std::unique_ptr<liveness::RenewalRelay> relay;
+  std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<replica::LogUpkeep> upkeep;
   operations::OpenAccess access;
   std::unique_ptr<operations::Writes> writes;
@@ -121,6 +145,7 @@ struct Node::Impl {
 };
 
 absl::Status Node::Impl::Start() {
+  RETURN_IF_ERROR(ListenForPeers());
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(StartConsensus());
   return StartServers();
@@ -131,12 +156,16 @@ absl::Status Node::Impl::OpenStores() {
   ASSIGN_OR_RETURN(log, storage::RocksLogStore::Open({.dir = data_dir->log_dir(),
                                                       .reserve_bytes = config.disk_reserve_bytes}));
   ASSIGN_OR_RETURN(auto known, log->LoadIdentity());
-  if (!known) {
-    known = NewIdentity(config);
-    RETURN_IF_ERROR(Bootstrap(*log, *known, config.peer_listen));
-    log::Info("a new cluster of one", {{"cluster", known->cluster}, {"name", known->name}});
+  if (known) {
+    identity = *std::move(known);
+  } else {
+    RETURN_IF_ERROR(Bootstrap());
   }
-  identity = *std::move(known);
+  ASSIGN_OR_RETURN(known_members,
+                   storage::KnownMembers::Open(data_dir->members_file(), identity.cluster));
+  for (const InitialMember& member : InitialMembers(config)) {
+    known_members->Name(NodeIdOf(config.cluster_token, member.name), member.name);
+  }
   ASSIGN_OR_RETURN(state, storage::StateStore::Open(data_dir->state_dir()));
   replica = std::make_unique<replica::Replica>(
       replica::Replica::Parts{.store = state.get(), .hub = &hub, .loop = &loop, .clock = &clock});
@@ -155,13 +184,52 @@ absl::Status Node::Impl::OpenStores() {
   return absl::OkStatus();
 }
 
+absl::Status Node::Impl::ListenForPeers() {
+  ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.peer_listen));
+  ASSIGN_OR_RETURN(peers, consensus::PeerTransport::Listen(listen.host, listen.port, {}));
+  peer_address = config.peer_advertise;
+  for (const InitialMember& member : InitialMembers(config)) {
+    if (peer_address.empty() && member.name == config.name) peer_address = member.address;
+  }
+  if (!peer_address.empty()) return absl::OkStatus();
+  const bool any = listen.host == "0.0.0.0" || listen.host == "::";
+  peer_address =
+      Address{any ? HostName() : listen.host, static_cast<uint16_t>(peers->port())}.ToString();
+  return absl::OkStatus();
+}
+
+// A directory without data: this node is a first member of the cluster that it was told of, or a
+// cluster of its own.
+absl::Status Node::Impl::Bootstrap() {
+  const std::vector<InitialMember> members = InitialMembers(config);
+  identity = {ClusterId(RandomId()), NodeId(RandomId()), config.name, RandomId()};
+  consensus::Configuration configuration;
+  if (members.empty()) {
+    configuration.push_back({identity.node, peer_address});
+  } else {
+    identity.cluster = ClusterIdOf(config.cluster_token, members);
+    identity.node = NodeIdOf(config.cluster_token, config.name);
+    for (const InitialMember& member : members) {
+      configuration.push_back({NodeIdOf(config.cluster_token, member.name), member.address});
+    }
+  }
+  ASSIGN_OR_RETURN(auto payload, consensus::EncodeConfiguration(configuration));
+  log::Info("a new cluster", {{"cluster", identity.cluster},
+                              {"name", identity.name},
+                              {"node", identity.node},
+                              {"members", configuration.size()}});
+  return log->Bootstrap(identity, {Term(1), consensus::EntryType::kConfiguration, payload});
+}
+
 absl::Status Node::Impl::StartConsensus() {
   consensus::RaftThreadOptions options;
   options.driver.id = identity.node;
-  options.driver.address = config.peer_listen;
+  options.driver.address = peer_address;
+  options.driver.election_timeout_ms = static_cast<int>(config.election_timeout_ms);
+  options.driver.heartbeat_ms = static_cast<int>(config.heartbeat_ms);
   raft = std::make_unique<consensus::RaftThread>(
       consensus::RaftThread::Parts{
-          .log = log.get(), .transport = &transport, .machine = replica.get(), .clock = &clock},
+          .log = log.get(), .transport = peers.get(), .machine = replica.get(), .clock = &clock},
       options);
   replica->OnApplied([this](LogIndex index) { raft->OnApplied(index); });
   liveness = std::make_unique<liveness::LivenessDriver>(
@@ -169,13 +237,29 @@ absl::Status Node::Impl::StartConsensus() {
           .replica = replica.get(), .proposer = raft.get(), .loop = &loop, .clock = &clock},
       liveness::LivenessOptions{.remove_after_ms = config.remove_after_ms});
   replica->AddObserver(liveness.get());
+  StartForwarding();
   loop.Every(liveness::LivenessDriver::kTickMs, [this] {
     kLoop.AssertHeld();
     liveness->Tick();
     replica->ExpireWaiters();
+    proposer->Tick();
     ticked_ms = clock.MonotonicMs();
   });
   loop.Start();
+  peers->Serve(
+      {.self = {identity.cluster, identity.node, identity.name, peer_address, identity.data_id},
+       .on_message = [this](consensus::PeerMessage message) { raft->Receive(std::move(message)); },
+       .on_lost = [this](NodeId peer) { raft->PeerLost(peer); },
+       .address_of = [this](NodeId id) -> std::optional<std::string> {
+         const auto configuration = raft->status().configuration;
+         const consensus::Server* server = consensus::FindServer(*configuration, id);
+         if (server == nullptr) return std::nullopt;
+         return server->address;
+       },
+       .admit =
+           [this](const consensus::PeerIdentity& peer) {
+             return known_members->Meet(peer.node, peer.name, peer.data_id);
+           }});
   RETURN_IF_ERROR(raft->Start(replica->applied()));
   upkeep = std::make_unique<replica::LogUpkeep>(
       replica.get(), state.get(), [this](LogIndex index) { raft->CutLog(index); },
@@ -183,21 +267,64 @@ absl::Status Node::Impl::StartConsensus() {
   return absl::OkStatus();
 }
 
+// What a client asks of this node and only the leader can do.
+void Node::Impl::StartForwarding() {
+  const auto leader = [this] { return replica->leadership().leader; };
+  proposer = std::make_unique<consensus::ForwardingProposer>(consensus::ForwardingProposer::Parts{
+      .local = raft.get(),
+      .peers = peers.get(),
+      .clock = &clock,
+      .self = identity.node,
+      .leader = leader,
+      .encode =
+          [](const consensus::Applied& applied) {
+            return wire::EncodeReply(applied.index,
+                                     *static_cast<const core::Reply*>(applied.reply.get()));
+          },
+      .decode = [](std::string_view bytes) -> absl::StatusOr<consensus::Applied> {
+        ASSIGN_OR_RETURN(auto forwarded, wire::DecodeReply(bytes));
+        return consensus::Applied{forwarded.index,
+                                  std::make_shared<const core::Reply>(std::move(forwarded.reply))};
+      },
+      .wait_applied =
+          [this](LogIndex index, int64_t deadline_ms,
+                 absl::AnyInvocable<void(absl::Status) &&> ready) {
+            replica->WaitForApplied(index, deadline_ms, std::move(ready));
+          }});
+  relay = std::make_unique<liveness::RenewalRelay>(liveness::RenewalRelay::Parts{
+      .driver = liveness.get(), .peers = peers.get(), .self = identity.node, .leader = leader});
+  member_status = std::make_unique<MemberStatus>(
+      MemberStatus::Parts{.peers = peers.get(),
+                          .mine = [this] { return Myself(); },
+                          .raft = [this] { return raft->status(); },
+                          .name_of = [this](NodeId node) { return NameOf(node); }});
+  proposer->Serve();
+  relay->Serve();
+  member_status->Serve();
+  leadership_hook = std::make_unique<LeadershipHook>([this] { proposer->OnLeadership(); });
+  replica->AddObserver(leadership_hook.get());
+}
+
 absl::Status Node::Impl::StartServers() {
-  writes = std::make_unique<operations::Writes>(raft.get(), &access);
+  writes = std::make_unique<operations::Writes>(proposer.get(), &access);
   reads = std::make_unique<operations::Reads>(operations::Reads::Parts{
-      .replica = replica.get(), .proposer = raft.get(), .access = &access, .clock = &clock});
-  renewals = std::make_unique<operations::Renewals>(liveness.get(), &access);
+      .replica = replica.get(), .proposer = proposer.get(), .access = &access, .clock = &clock});
+  renewals = std::make_unique<operations::Renewals>(relay.get(), &access);
   watches = std::make_unique<operations::Watches>(reads.get(), &hub, &access);
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.listen));
   ASSIGN_OR_RETURN(api,
-                   api::ApiServer::Start(
-                       listen.host, listen.port,
-                       {.writes = writes.get(),
-                        .reads = reads.get(),
-                        .renewals = renewals.get(),
-                        .watches = watches.get(),
-                        .describe = [this](registry::v1::StatusResponse* out) { Describe(out); }}));
+                   api::ApiServer::Start(listen.host, listen.port,
+                                         {.writes = writes.get(),
+                                          .reads = reads.get(),
+                                          .renewals = renewals.get(),
+                                          .watches = watches.get(),
+                                          .describe = [this](registry::v1::StatusResponse* out,
+                                                             absl::AnyInvocable<void() &&> done) {
+                                            out->set_node(identity.name);
+                                            out->set_version(kVersion);
+                                            out->set_uptime_ms(clock.MonotonicMs() - started_ms);
+                                            member_status->Describe(out, std::move(done));
+                                          }}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>([this] { RefreshGauges(); });
@@ -269,24 +396,43 @@ void Node::Impl::RefreshGauges() const {
       config.insecure ? 1 : 0);
 }
 
-void Node::Impl::Describe(registry::v1::StatusResponse* out) const {
+std::string Node::Impl::NameOf(NodeId node) const {
+  return node == identity.node ? identity.name : known_members->NameOf(node);
+}
+
+registry::v1::Member Node::Impl::Myself() const {
   const consensus::RaftStatus status = raft->status();
   const replica::Replica::Position position = replica->position();
-  out->set_node(identity.name);
-  out->set_version(kVersion);
-  out->set_uptime_ms(clock.MonotonicMs() - started_ms);
-  for (const consensus::Server& server : *status.configuration) {
-    auto* member = out->add_members();
-    member->set_node_id(server.id.value());
-    member->set_address(server.address);
-    if (server.id != identity.node) continue;
-    member->set_name(identity.name);
-    member->set_role(ToApi(status.role));
-    member->set_term(status.term.value());
-    member->set_applied_index(position.index.value());
-    member->set_last_index(status.last_index.value());
-    member->set_digest(position.digest);
-    if (status.leader == server.id) out->set_leader(identity.name);
+  registry::v1::Member member;
+  member.set_name(identity.name);
+  member.set_node_id(identity.node.value());
+  member.set_address(peer_address);
+  member.set_role(ToApi(status.role));
+  member.set_term(status.term.value());
+  member.set_applied_index(position.index.value());
+  member.set_last_index(status.last_index.value());
+  member.set_digest(position.digest);
+  member.set_lag_ms(replica->lag_ms());
+  member.set_version(kVersion);
+  return member;
+}
+
+// A leader that goes lets somebody else lead first, so that writes pause for a moment only. Those
+// that wait here meanwhile are forwarded.
+void Node::Impl::HandOver() {
+  if (raft == nullptr || raft->status().role != consensus::Role::kLeader ||
+      raft->status().configuration->size() < 2) {
+    return;
+  }
+  auto handed = std::make_shared<std::promise<absl::Status>>();
+  raft->TransferLeadership(NodeId(),
+                           [handed](absl::Status status) { handed->set_value(std::move(status)); });
+  std::future<absl::Status> outcome = handed->get_future();
+  if (outcome.wait_for(std::chrono::milliseconds(kHandOverMs)) != std::future_status::ready) return;
+  if (const absl::Status status = outcome.get(); status.ok()) {
+    log::Info("leadership was handed over");
+  } else {
+    log::Warning("leadership could not be handed over", {{"why", status}});
   }
 }
 
@@ -295,10 +441,14 @@ void Node::Impl::Stop() {
   http = nullptr;
   gauges = nullptr;
   if (liveness != nullptr) liveness->Stop();
+  HandOver();
   if (api != nullptr) api->Stop(kStopGraceMs);
+  if (relay != nullptr) relay->Stop();
+  if (proposer != nullptr) proposer->Stop();
   if (upkeep != nullptr) upkeep->Stop();
   if (raft != nullptr) raft->Stop();
   loop.Stop();
+  if (peers != nullptr) peers->Stop();
   hub.Stop();
   if (state != nullptr) state->Sync();
 }
@@ -317,7 +467,8 @@ absl::Status Node::WriteReadyFile() const {
   if (path.empty()) return absl::OkStatus();
   const std::string draft = Text(path, ".", getpid());
   std::ofstream file(draft, std::ios::trunc);
-  file << "api=" << impl_->ApiAddress() << "\nhttp=" << impl_->HttpAddress() << "\n";
+  file << "api=" << impl_->ApiAddress() << "\nhttp=" << impl_->HttpAddress()
+       << "\npeer=" << impl_->peer_address << "\n";
   file.close();
   if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
     return absl::UnavailableError(

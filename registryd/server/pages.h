@@ -1,5 +1,5 @@
-// The HTTP pages of a node: /metrics for Prometheus, /healthz (the process works: restart it if not) and /readyz (it should
-// get traffic). Threads: the HTTP server's.
+// The HTTP pages of a node: /metrics for Prometheus, /healthz (the process works: restart it if
+// not) and /readyz (it should get traffic). Threads: the HTTP server's.
 #pragma once
 
 #include <functional>

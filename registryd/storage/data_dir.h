@@ -3,6 +3,7 @@
 //   <dir>/LOCK    flock; holds "pid name" of the daemon that has it
 //   <dir>/log/    RocksDB: Raft log, term, vote, identity
 //   <dir>/state/  RocksDB: instances, leases, applied index
+//   <dir>/members who the other members are (known_members.h)
 //
 //   ASSIGN_OR_RETURN(auto data, DataDir::Lock("/var/lib/registryd", "a"));
 //   ASSIGN_OR_RETURN(auto log, RocksLogStore::Open({.dir = data->log_dir()}));
@@ -30,6 +31,7 @@ class DataDir {
   const std::string& dir() const { return dir_; }
   std::string log_dir() const { return dir_ + "/log"; }
   std::string state_dir() const { return dir_ + "/state"; }
+  std::string members_file() const { return dir_ + "/members"; }
 
  private:
   DataDir(std::string dir, int fd) : dir_(std::move(dir)), fd_(fd) {}

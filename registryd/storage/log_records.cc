@@ -96,6 +96,7 @@ std::string EncodeIdentity(const NodeIdentity& identity) {
   std::string out;
   Put(out, identity.cluster.value());
   Put(out, identity.node.value());
+  Put(out, identity.data_id);
   return out + identity.name;
 }
 
@@ -104,6 +105,7 @@ std::optional<NodeIdentity> DecodeIdentity(std::string_view bytes) {
   NodeIdentity identity;
   identity.cluster = ClusterId(reader.Take<uint64_t>());
   identity.node = NodeId(reader.Take<uint64_t>());
+  identity.data_id = reader.Take<uint64_t>();
   identity.name = std::string(reader.TakeRest());
   return reader.done() ? std::optional(std::move(identity)) : std::nullopt;
 }

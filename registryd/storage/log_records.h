@@ -3,7 +3,7 @@
 //   family "log"    key = index, 8 bytes, big endian, so that RocksDB's order is the log's order
 //                   value = term u64, type u8, payload
 //   family "meta"   "format"    version u32
-//                   "identity"  cluster u64, node u64, name
+//                   "identity"  cluster u64, node u64, data id u64, name
 //                   "vote"      term u64, voted for u64
 //                   "snapshot"  index u64, term u64, configuration index u64,
 //                               first kept u64, servers u32, then for each server:

@@ -47,6 +47,9 @@ struct NodeIdentity {
   ClusterId cluster;
   NodeId node;
   std::string name;
+  // Random, made with the directory: by it the other members notice that a node has lost its data
+  // (known_members.h).
+  uint64_t data_id = 0;
   friend bool operator==(const NodeIdentity&, const NodeIdentity&) = default;
 };
 

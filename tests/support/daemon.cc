@@ -10,8 +10,9 @@
 
 namespace registryd::testing {
 
-Daemon::Daemon(std::string data_dir, std::vector<std::string> flags)
-    : data_dir_(std::move(data_dir)), flags_(std::move(flags)) {}
+Daemon::Daemon(std::string data_dir, std::vector<std::string> flags,
+               std::map<std::string, std::string> addresses)
+    : data_dir_(std::move(data_dir)), flags_(std::move(flags)), addresses_(std::move(addresses)) {}
 
 void Daemon::Launch() {
   const auto address_or_any = [this](const std::string& key) {
@@ -19,23 +20,29 @@ void Daemon::Launch() {
     return found == addresses_.end() ? std::string("127.0.0.1:0") : found->second;
   };
   std::filesystem::remove(files_.path() + "/ready");
-  std::vector<std::string> argv = {BinDir() + "/registryd",
-                                   "--data-dir",
-                                   data_dir_,
-                                   "--ready-file",
-                                   files_.path() + "/ready",
-                                   "--listen",
-                                   address_or_any("api"),
-                                   "--peer-listen",
-                                   address_or_any("peer"),
-                                   "--http-listen",
-                                   address_or_any("http")};
+  std::vector<std::string> argv = prefix_;
+  const std::vector<std::string> own = {BinDir() + "/registryd",
+                                        "--data-dir",
+                                        data_dir_,
+                                        "--ready-file",
+                                        files_.path() + "/ready",
+                                        "--listen",
+                                        address_or_any("api"),
+                                        "--peer-listen",
+                                        address_or_any("peer"),
+                                        "--http-listen",
+                                        address_or_any("http")};
+  argv.insert(argv.end(), own.begin(), own.end());
   argv.insert(argv.end(), flags_.begin(), flags_.end());
   process_ = std::make_unique<ChildProcess>(argv, files_.path() + "/out", files_.path() + "/err");
 }
 
 bool Daemon::Start() {
   Launch();
+  return WaitUntilReady();
+}
+
+bool Daemon::WaitUntilReady() {
   const bool ended_or_ready = WaitFor(
       [this] { return std::filesystem::exists(files_.path() + "/ready") || !process_->running(); });
   if (!ended_or_ready || !process_->running()) return false;

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/child_process.h"
@@ -25,21 +26,30 @@ namespace registryd::testing {
 
 class Daemon {
  public:
-  explicit Daemon(std::string data_dir, std::vector<std::string> flags = {});
+  // `addresses`: where to listen ("api", "peer", "http" -> host:port), instead of ports from the
+  // kernel.
+  explicit Daemon(std::string data_dir, std::vector<std::string> flags = {},
+                  std::map<std::string, std::string> addresses = {});
 
   // Starts it and waits until it serves. False: it ended, or was not ready in time; see Log().
   [[nodiscard]] bool Start();
   // Starts it and does not wait: for a start that is expected to fail.
   void Launch();
+  // After Launch: waits until it serves. False as for Start.
+  [[nodiscard]] bool WaitUntilReady();
   // The exit status; absent: it still runs at the deadline.
   std::optional<int> Wait() { return process_->Wait(); }
 
   // SIGKILL, and waits until the process is gone.
   void Kill9();
   void SignalKill9() const { process_->Signal(9); }
+  void Signal(int signal) const { process_->Signal(signal); }
   // SIGTERM; the exit status. Absent: it did not end within the five seconds that it promises (and
   // some patience for a busy machine).
   std::optional<int> Stop();
+
+  // What the next start runs the program by, for example {"ip", "netns", "exec", "ns1"}.
+  void SetPrefix(std::vector<std::string> prefix) { prefix_ = std::move(prefix); }
 
   bool running() { return process_ != nullptr && process_->running(); }
   pid_t pid() const { return process_->pid(); }
@@ -55,6 +65,7 @@ class Daemon {
 
  private:
   std::string data_dir_;
+  std::vector<std::string> prefix_;
   std::vector<std::string> flags_;
   std::map<std::string, std::string> addresses_;
   TempDir files_;  // ready file, output

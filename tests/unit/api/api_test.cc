@@ -37,12 +37,16 @@ class ApiTest : public ::testing::Test {
     node_.replica().AddObserver(&liveness_);
     node_.Start();
     node_.Lead();
-    auto server = ApiServer::Start("127.0.0.1", 0,
-                                   {.writes = &writes_,
-                                    .reads = &reads_,
-                                    .renewals = &renewals_,
-                                    .watches = &watches_,
-                                    .describe = [](StatusResponse* out) { out->set_node("a"); }});
+    auto server =
+        ApiServer::Start("127.0.0.1", 0,
+                         {.writes = &writes_,
+                          .reads = &reads_,
+                          .renewals = &renewals_,
+                          .watches = &watches_,
+                          .describe = [](StatusResponse* out, absl::AnyInvocable<void() &&> done) {
+                            out->set_node("a");
+                            std::move(done)();
+                          }});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),

@@ -14,8 +14,8 @@ TEST(LogRecords, BytesAreFixed) {
   EXPECT_EQ(EncodeEntryHeader({Term(0x0102), EntryType::kBarrier}),
             std::string("\x02\x01\0\0\0\0\0\0\x02", 9));
   EXPECT_EQ(EncodeFormat(1), std::string("\x01\0\0\0", 4));
-  EXPECT_EQ(EncodeIdentity({ClusterId(5), NodeId(6), "ab"}),
-            std::string("\x05\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0ab", 18));
+  EXPECT_EQ(EncodeIdentity({ClusterId(5), NodeId(6), "ab", 7}),
+            std::string("\x05\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0ab", 26));
   EXPECT_EQ(EncodeVote({Term(3), NodeId(4)}),
             std::string("\x03\0\0\0\0\0\0\0\x04\0\0\0\0\0\0\0", 16));
   EXPECT_EQ(
@@ -39,7 +39,7 @@ TEST(LogRecords, RefuseBytesThatAreShortLongOrOutOfRange) {
   EXPECT_FALSE(DecodeEntryHeader(std::string("\x01\0\0\0\0\0\0\0\x04", 9)));
   EXPECT_TRUE(DecodeEntryHeader(std::string("\x01\0\0\0\0\0\0\0\x03", 9)));
   EXPECT_FALSE(DecodeFormat("12345"));
-  EXPECT_FALSE(DecodeIdentity(std::string(15, 'x')));
+  EXPECT_FALSE(DecodeIdentity(std::string(23, 'x')));
   EXPECT_FALSE(DecodeVote(std::string(17, 'x')));
 
   const std::string whole =
