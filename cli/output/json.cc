@@ -180,7 +180,10 @@ std::string StatusJson(const ClusterStatus& status) {
                                {"term", member.term},
                                {"applied_index", member.applied_index},
                                {"last_index", member.last_index},
-                               {"digest", HexId(member.digest)}});
+                               {"digest", HexId(member.digest)},
+                               {"reachable", member.reachable},
+                               {"lag_ms", member.lag_ms},
+                               {"suffrage", member.suffrage}});
   }
   return Text(json);
 }

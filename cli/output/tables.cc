@@ -90,19 +90,24 @@ std::string StatusTable(const ClusterStatus& status, const TableColumns& columns
       " services, ", status.instances, " instances, ", status.leases, " leases\n");
   if (columns.wide) absl::StrAppend(&text, "cluster   ", HexId(status.info.cluster_id), "\n");
 
-  std::vector<std::string> header = {"MEMBER", "ROLE", "ADDRESS", "TERM", "APPLIED", "LAST"};
+  std::vector<std::string> header = {"MEMBER", "ROLE", "ADDRESS", "TERM", "APPLIED", "LAST", "LAG"};
   if (columns.wide) Append(&header, {"NODE-ID", "DIGEST"});
   Table table(header);
   std::vector<Member> members = status.members;
   std::sort(members.begin(), members.end(),
             [](const Member& a, const Member& b) { return a.name < b.name; });
   for (const Member& member : members) {
+    std::string role = member.suffrage == "voter" ? ToString(member.role) : member.suffrage;
     std::vector<std::string> cells = {member.name,
-                                      ToString(member.role),
+                                      std::move(role),
                                       member.address,
                                       absl::StrCat(member.term),
                                       absl::StrCat(member.applied_index),
-                                      absl::StrCat(member.last_index)};
+                                      absl::StrCat(member.last_index),
+                                      absl::StrCat(member.lag_ms, "ms")};
+    if (!member.reachable) {
+      cells = {member.name, "unreachable", member.address, "-", "-", "-", "-"};
+    }
     if (columns.wide) Append(&cells, {HexId(member.node_id), HexId(member.digest)});
     table.AddRow(std::move(cells));
   }

@@ -22,6 +22,17 @@ MemberRole ToRole(v1::Member::Role role) {
   }
 }
 
+const char* ToSuffrage(v1::Member::Suffrage suffrage) {
+  switch (suffrage) {
+    case v1::Member::SUFFRAGE_STANDBY:
+      return "standby";
+    case v1::Member::SUFFRAGE_SPARE:
+      return "spare";
+    default:  // also numbers of a newer registry
+      return "voter";
+  }
+}
+
 }  // namespace
 
 const char* ToString(MemberRole role) {
@@ -71,7 +82,10 @@ absl::StatusOr<ClusterStatus> Admin::Status() {
                               .term = member.term(),
                               .applied_index = member.applied_index(),
                               .last_index = member.last_index(),
-                              .digest = member.digest()});
+                              .digest = member.digest(),
+                              .reachable = member.reachable(),
+                              .lag_ms = member.lag_ms(),
+                              .suffrage = ToSuffrage(member.suffrage())});
   }
   result.services = response.services();
   result.instances = response.instances();

@@ -36,6 +36,10 @@ struct Member {
   uint64_t applied_index = 0;  // of the Raft log
   uint64_t last_index = 0;
   uint64_t digest = 0;  // of the instances at applied_index; equal on all members
+  bool reachable =
+      true;  // false: it did not answer, and only name, id, address and suffrage are known
+  int64_t lag_ms = 0;              // since it last knew itself level with the leader
+  std::string suffrage = "voter";  // "voter", "standby" (gets the log, does not vote) or "spare"
 };
 
 // One node's picture of itself and of the cluster.

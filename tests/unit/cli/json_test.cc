@@ -207,7 +207,10 @@ TEST(JsonTest, StatusSortsItsMembers) {
       "term": 5,
       "applied_index": 6,
       "last_index": 7,
-      "digest": "ffffffffffffffff"
+      "digest": "ffffffffffffffff",
+      "reachable": true,
+      "lag_ms": 0,
+      "suffrage": "voter"
     },
     {
       "name": "n2",
@@ -217,7 +220,10 @@ TEST(JsonTest, StatusSortsItsMembers) {
       "term": 5,
       "applied_index": 6,
       "last_index": 7,
-      "digest": "0000000000000008"
+      "digest": "0000000000000008",
+      "reachable": true,
+      "lag_ms": 0,
+      "suffrage": "voter"
     }
   ]
 }

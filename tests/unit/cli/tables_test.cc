@@ -65,8 +65,12 @@ TEST(TablesTest, Status) {
             "revision  42, 3ms behind the leader\n"
             "holds     1 services, 2 instances, 3 leases\n"
             "\n"
-            "MEMBER  ROLE    ADDRESS  TERM  APPLIED  LAST\n"
-            "n1      leader  a:1      5     6        7\n");
+            "MEMBER  ROLE    ADDRESS  TERM  APPLIED  LAST  LAG\n"
+            "n1      leader  a:1      5     6        7     0ms\n");
+  status.members.push_back({.name = "n2", .node_id = 2, .address = "b:1", .reachable = false});
+  EXPECT_NE(StatusTable(status, {}).find("n2      unreachable  b:1      -     -        -     -\n"),
+            std::string::npos)
+      << StatusTable(status, {});
   status.leader.clear();
   EXPECT_NE(StatusTable(status, {.wide = true}).find("leader    none:"), std::string::npos);
 }
