@@ -96,6 +96,7 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddServices(*app, action);
   AddInstances(*app, action);
   AddStatus(*app, action);
+  AddBench(*app, action);
   AddCompletion(*app, action);
   return app;
 }

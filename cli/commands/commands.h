@@ -21,6 +21,7 @@ void AddWatch(CLI::App& app, Action* action);
 void AddServices(CLI::App& app, Action* action);
 void AddInstances(CLI::App& app, Action* action);
 void AddStatus(CLI::App& app, Action* action);
+void AddBench(CLI::App& app, Action* action);
 void AddCompletion(CLI::App& app, Action* action);
 
 }  // namespace registry::cli

@@ -58,6 +58,25 @@ TEST_F(CliTest, StatusNamesTheLeader) {
   EXPECT_NE(status.out.find("\"leader\""), std::string::npos) << status.out;
 }
 
+TEST_F(CliTest, BenchMeasuresAndLeavesNothingBehind) {
+  ASSERT_EQ(
+      Cli({"register", "web", "--id", "i-1", "--endpoint", "10.0.0.1:80", "--permanent"}).exit, 0);
+  for (const char* workload : {"lookup", "register", "watch"}) {
+    const Finished bench =
+        Cli({"bench", workload, "load", "--duration", "300ms", "--rate", "200", "-o", "json"});
+    EXPECT_EQ(bench.exit, 0) << bench.err;
+    EXPECT_NE(bench.out.find("\"errors\":0"), std::string::npos) << bench.out;
+    EXPECT_EQ(bench.out.find("\"calls\":0,"), std::string::npos) << bench.out;
+  }
+  Stubs stubs(daemon_.address());
+  EXPECT_EQ(stubs.AllInstances().size(), 1u) << "only web/i-1 is there";
+  for (const char* workload : {"register", "watch"}) {
+    const Finished refused = Cli({"bench", workload, "web"});
+    EXPECT_EQ(refused.exit, 1) << "instances that serve are not in danger";
+    EXPECT_NE(refused.err.find("default/web"), std::string::npos) << refused.err;
+  }
+}
+
 TEST_F(CliTest, NoDaemonIsExitCode4) {
   const std::string address = daemon_.address();
   EXPECT_EQ(daemon_.Stop(), 0) << daemon_.Log();

@@ -120,6 +120,11 @@ TEST(CommandLineTest, WrongChanges) {
   ExpectUsage({"set-health", "web/i-1", "suspect"}, "suspect");
   ExpectUsage({"instances", "web", "-A"}, "exclude each other");
   ExpectUsage({"completion", "tcsh"}, "tcsh");
+  ExpectUsage({"bench", "fly", "web"}, "fly");
+  ExpectUsage({"bench", "lookup"}, "service");
+  ExpectUsage({"bench", "lookup", "web", "--rate", "-1"}, "--rate");
+  ExpectUsage({"bench", "lookup", "web", "--threads", "0"}, "--threads");
+  ExpectUsage({"bench", "lookup", "web", "--duration", "soon"}, "--duration");
 }
 
 // A service may have the name of a command, and global options may stand on both sides of the
