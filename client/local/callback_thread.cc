@@ -17,10 +17,6 @@ CallbackThread::~CallbackThread() {
   if (thread_.joinable()) thread_.join();
 }
 
-void CallbackThread::Abandon() {
-  if (thread_.joinable()) thread_.detach();
-}
-
 void CallbackThread::Schedule(const void* owner, int kind, TimePoint at,
                               std::function<void()> job) {
   {

@@ -30,9 +30,6 @@ class CallbackThread {
   // When it returns, no job of this owner runs or waits. Not from a job of the same owner.
   void Remove(const void* owner);
 
-  // In a child process after fork(): the thread is not there.
-  void Abandon();
-
  private:
   using Key = std::pair<const void*, int>;
   struct Job {

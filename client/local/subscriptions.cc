@@ -39,6 +39,7 @@ Subscriptions::StatePtr Subscriptions::Add(WatchQuery query, SubscriptionOptions
 }
 
 void Subscriptions::Remove(const StatePtr& state) {
+  if (guard_.forked()) return;  // the loop is the parent's
   loop_->RunAndWait([this, state] { watches_->Remove(state); });
   callbacks_->Remove(state.get());
   if (!state->options().cache_file.empty() && state->status().ready) Save(state);

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/local/callback_thread.h"
+#include "client/local/fork_guard.h"
 #include "client/local/subscription_state.h"
 #include "client/local/task_loop.h"
 #include "client/local/watches.h"
@@ -40,6 +41,7 @@ class Subscriptions {
 
   void Save(const StatePtr& state);
 
+  const ForkGuard guard_;
   CallbackThread* const callbacks_;
   const std::function<int64_t()> unix_ms_;
   TaskLoop* loop_ = nullptr;

@@ -29,6 +29,8 @@ class WatchStream {
   virtual ~WatchStream() = default;
 
   virtual void Send(v1::WatchRequest message) = 0;
+  // Nothing more is sent: the server ends the stream after the last message.
+  virtual void End() = 0;
   // Something given to Send has not gone out yet.
   virtual bool sending() const = 0;
 };

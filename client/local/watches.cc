@@ -21,6 +21,8 @@ constexpr Millis kRetryBusy(1'000);
 constexpr Millis kRetryRefused(30'000);
 // Pictures of one subscription that were wrong in a row, before the server is left.
 constexpr int kFaultsMost = 3;
+// How long a server may take to end a stream that we have ended.
+constexpr Millis kGoodbye(1'000);
 
 v1::Subscribe ToSubscribe(const WatchQuery& query, uint64_t number) {
   v1::Subscribe message;
@@ -58,10 +60,11 @@ struct Watches::Watch {
 };
 
 Watches::Watches(WatchNetwork* network, v1::Hello hello,
-                 std::function<void(const StatePtr&)> on_published)
+                 std::function<void(const StatePtr&)> on_published, ClientMetrics* metrics)
     : network_(network),
       hello_(std::move(hello)),
       on_published_(std::move(on_published)),
+      metrics_(metrics),
       server_(network->preferred()),
       reconnect_(kBackoffFirst, kBackoffMost, std::random_device()()) {}
 
@@ -74,7 +77,7 @@ void Watches::Add(StatePtr state) {
   Watch* added = watch.get();
   if (watches_.empty() && stream_ == nullptr) server_ = network_->preferred();
   watches_[state.get()] = std::move(watch);
-  if (stream_ != nullptr) Subscribe(added);
+  if (stream_ != nullptr && close_by_ == TimePoint::max()) Subscribe(added);
 }
 
 void Watches::Remove(const StatePtr& state) {
@@ -96,9 +99,16 @@ void Watches::Applied(const StatePtr& state, uint64_t revision) {
 void Watches::Tick(TimePoint now) {
   ended_.reset();
   if (watches_.empty()) {
-    stream_.reset();
+    // The end of our side says goodbye, so that no drain waits for us; then the server ends the
+    // stream.
+    if (stream_ != nullptr && close_by_ == TimePoint::max()) {
+      stream_->End();
+      close_by_ = now + kGoodbye;
+    }
+    if (now >= close_by_) Close();
     return;
   }
+  if (close_by_ != TimePoint::max()) Close();  // somebody watches again
   if (stream_ == nullptr) {
     if (now >= connect_at_) Connect(now);
     return;
@@ -116,8 +126,14 @@ void Watches::Tick(TimePoint now) {
   }
 }
 
+void Watches::Close() {
+  stream_.reset();
+  close_by_ = TimePoint::max();
+  connect_at_ = TimePoint{};
+}
+
 TimePoint Watches::NextTimer() const {
-  if (watches_.empty()) return TimePoint::max();
+  if (watches_.empty()) return stream_ == nullptr ? TimePoint::max() : close_by_;
   if (stream_ == nullptr) return connect_at_;
   return std::min(heard_at_ + kSilenceMost, retry_at_);
 }
@@ -191,7 +207,10 @@ void Watches::OnMessage(const v1::WatchResponse& message) {
   if (*step) {
     watch->state->Publish(**step, std::exchange(watch->resync_reason, {}), now);
   }
-  if (watch->mirror.resumable()) watch->state->Heard(watch->mirror, now);
+  if (watch->mirror.resumable()) {
+    watch->state->Heard(watch->mirror, now);
+    if (metrics_ != nullptr) metrics_->OnView(watch->state->query(), watch->state->status());
+  }
   if (*step) on_published_(watch->state);
   if (watch->state->Applied()) {
     Acknowledge(watch, watch->mirror.revision());
@@ -261,7 +280,9 @@ void Watches::Fail(const absl::Status& why, TimePoint now) {
     watch->retry_at = TimePoint::max();
     watch->mirror.Interrupt();
     state->NotLive(status, false);
+    if (metrics_ != nullptr) metrics_->OnView(state->query(), state->status());
   }
+  close_by_ = TimePoint::max();
   if (worked_ && now - connected_at_ >= kWorkedLeast) {
     reconnect_.Reset();
     connect_at_ =

@@ -19,6 +19,7 @@
 #include "client/local/mirror.h"
 #include "client/local/subscription_state.h"
 #include "client/local/watch_network.h"
+#include "registry/metrics.h"
 
 namespace registry {
 
@@ -28,8 +29,8 @@ class Watches : private WatchStream::Listener {
 
   // `hello` says who watches. `on_published` gets each subscription whose view has changed; where
   // that has a callback, Applied has to follow.
-  Watches(WatchNetwork* network, v1::Hello hello,
-          std::function<void(const StatePtr&)> on_published);
+  Watches(WatchNetwork* network, v1::Hello hello, std::function<void(const StatePtr&)> on_published,
+          ClientMetrics* metrics = nullptr);
   ~Watches() override;
 
   void Add(StatePtr state);
@@ -42,6 +43,8 @@ class Watches : private WatchStream::Listener {
 
   // Drops the stream; nothing is sent afterwards.
   void Stop();
+  // The registry has been told that nobody watches any more, or need not be.
+  bool closed() const { return stream_ == nullptr; }
 
  private:
   struct Watch;
@@ -51,6 +54,7 @@ class Watches : private WatchStream::Listener {
   void OnSent() override;
 
   void Connect(TimePoint now);
+  void Close();
   void Subscribe(Watch* watch);
   void Unsubscribe(Watch* watch);
   void Resubscribe(Watch* watch, const absl::Status& why);
@@ -62,6 +66,7 @@ class Watches : private WatchStream::Listener {
   WatchNetwork* const network_;
   const v1::Hello hello_;
   const std::function<void(const StatePtr&)> on_published_;
+  ClientMetrics* const metrics_;
   absl::flat_hash_map<SubscriptionState*, std::unique_ptr<Watch>> watches_;
   absl::flat_hash_map<uint64_t, Watch*> by_number_;
   std::vector<Watch*> to_acknowledge_;
@@ -74,6 +79,7 @@ class Watches : private WatchStream::Listener {
   TimePoint connected_at_{};
   TimePoint heard_at_{};
   TimePoint connect_at_{};                 // while there is no stream
+  TimePoint close_by_ = TimePoint::max();  // nobody watches any more: the registry is being told
   TimePoint retry_at_ = TimePoint::max();  // of the first refused subscription
   Backoff reconnect_;
 };

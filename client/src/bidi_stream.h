@@ -45,6 +45,11 @@ class BidiStream {
     if (state_ == State::kOpen && !writing_) WriteNext();
   }
   bool sending() const { return writing_ || !queue_.empty(); }
+  // Nothing more is sent; the server ends the stream after the last message.
+  void End() {
+    ending_ = true;
+    if (state_ == State::kOpen && !writing_ && queue_.empty()) EndWrites();
+  }
 
   void Abandon() {
     listener_ = nullptr;
@@ -72,7 +77,17 @@ class BidiStream {
     state_ = State::kOpen;
     reading_ = true;
     call_->Read(&answer_, &read_);
-    if (!queue_.empty()) WriteNext();
+    if (!queue_.empty()) {
+      WriteNext();
+    } else if (ending_) {
+      EndWrites();
+    }
+  }
+
+  void EndWrites() {
+    ending_ = false;
+    writing_ = true;
+    call_->WritesDone(&wrote_);
   }
 
   void WriteNext() {
@@ -87,6 +102,8 @@ class BidiStream {
     if (!ok || state_ != State::kOpen) return Break();
     if (!queue_.empty()) {
       WriteNext();
+    } else if (ending_) {
+      EndWrites();
     } else if (listener_ != nullptr) {
       listener_->OnSent();
     }
@@ -117,6 +134,7 @@ class BidiStream {
   State state_ = State::kStarting;
   bool reading_ = false;
   bool writing_ = false;
+  bool ending_ = false;
   std::deque<Request> queue_;  // waits for the start or for the writes before
   Request message_;
   Response answer_;

@@ -3,6 +3,15 @@
 #include "client/local/convert.h"
 
 namespace registry {
+namespace {
+
+absl::StatusOr<ChangeResult> ToChange(uint64_t revision, bool has_instance,
+                                      const v1::Instance& instance) {
+  if (!has_instance) return MalformedAnswer("no instance in it");
+  return ChangeResult{.revision = revision, .instance = ToInstance(instance)};
+}
+
+}  // namespace
 
 absl::StatusOr<RegisterResult> Register(ClientCore& core, const v1::RegisterRequest& request,
                                         Clock::duration timeout) {
@@ -30,6 +39,37 @@ absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
                           });
   if (!status.ok()) return status;
   return ToResult(request, response);
+}
+
+absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& update,
+                                    Clock::duration timeout) {
+  v1::UpdateRequest request = ToProto(update);
+  *request.mutable_request_id() = core.ids().Next();
+  v1::UpdateResponse response;
+  const absl::Status status =
+      core.servers().Call({.name = "Update", .timeout = timeout, .write = true},
+                          [&](const Server& server, grpc::ClientContext* context) {
+                            return server.registration->Update(context, request, &response);
+                          });
+  if (!status.ok()) return status;
+  return ToChange(response.revision(), response.has_instance(), response.instance());
+}
+
+absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& instance, Health health,
+                                       const std::string& message, Clock::duration timeout) {
+  v1::SetHealthRequest request;
+  *request.mutable_request_id() = core.ids().Next();
+  *request.mutable_instance() = ToProto(instance);
+  request.set_health(ToProto(health));
+  request.set_message(message);
+  v1::SetHealthResponse response;
+  const absl::Status status =
+      core.servers().Call({.name = "SetHealth", .timeout = timeout, .write = true},
+                          [&](const Server& server, grpc::ClientContext* context) {
+                            return server.registration->SetHealth(context, request, &response);
+                          });
+  if (!status.ok()) return status;
+  return ToChange(response.revision(), response.has_instance(), response.instance());
 }
 
 absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,

@@ -18,6 +18,12 @@ absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
                                             const std::vector<InstanceRef>& instances,
                                             Clock::duration timeout);
 
+absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& update,
+                                    Clock::duration timeout);
+
+absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& instance, Health health,
+                                       const std::string& message, Clock::duration timeout);
+
 absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,
                                          Clock::duration timeout);
 

@@ -1,5 +1,6 @@
 #include "registry/client.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -48,10 +49,17 @@ absl::StatusOr<Page> AllPages(Query query, Ask ask, Append append) {
   }
 }
 
-absl::StatusOr<ChangeResult> ToChange(uint64_t revision, bool has_instance,
-                                      const v1::Instance& instance) {
-  if (!has_instance) return MalformedAnswer("no instance in it");
-  return ChangeResult{.revision = revision, .instance = ToInstance(instance)};
+// Now, and again after each time.
+void AskHealth(ClientCore* core, const std::shared_ptr<RenewalEntry>& entry,
+               TimePoint at = Clock::now()) {
+  core->callbacks().Schedule(entry.get(), 0, at, [core, entry] {
+    const HealthReport report = entry->options().health_check();
+    entry->Say(report.health, report.message);
+    if (entry->untold()) core->loop().Report(entry);
+    AskHealth(core, entry,
+              Clock::now() +
+                  std::max<Clock::duration>(ToSteady(entry->options().health_every), Millis(10)));
+  });
 }
 
 }  // namespace
@@ -146,6 +154,7 @@ absl::StatusOr<std::unique_ptr<Registration>> Client::KeepRegistered(
   if (!ttl.ok()) return ttl;
   RegistrationOptions options = given;
   if (options.owner.empty()) options.owner = core_->options().name;
+  if (core_->forked()) return ForkedError();
   auto entry = std::make_shared<RenewalEntry>(WithIds(specs, core_->ids()), std::move(options));
   const TimePoint asked_at = Clock::now();
   const auto result = registry::Register(*core_, entry->Request(core_->ids()), core_->timeout());
@@ -157,6 +166,7 @@ absl::StatusOr<std::unique_ptr<Registration>> Client::KeepRegistered(
     if (!given.keep_trying || !transient) return result.status();
   }
   core_->loop().Add(entry);
+  if (entry->options().health_check) AskHealth(core_.get(), entry);
   return std::unique_ptr<Registration>(new Registration(core_, std::move(entry)));
 }
 
@@ -164,6 +174,7 @@ absl::StatusOr<std::unique_ptr<Subscription>> Client::Subscribe(
     const WatchQuery& query, const SubscriptionOptions& options) {
   const absl::Status checked = CheckQuery(query);
   if (!checked.ok()) return checked;
+  if (core_->forked()) return ForkedError();
   core_->loop();
   // Keeps the core for as long as there is a subscription.
   std::shared_ptr<Subscriptions> owner(core_, &core_->subscriptions());
@@ -176,33 +187,12 @@ absl::StatusOr<DeregisterResult> Client::Deregister(const std::vector<InstanceRe
 }
 
 absl::StatusOr<ChangeResult> Client::Update(const InstanceUpdate& update) {
-  v1::UpdateRequest request = ToProto(update);
-  *request.mutable_request_id() = core_->ids().Next();
-  v1::UpdateResponse response;
-  const absl::Status status =
-      core_->servers().Call({.name = "Update", .timeout = core_->timeout(), .write = true},
-                            [&](const Server& server, grpc::ClientContext* context) {
-                              return server.registration->Update(context, request, &response);
-                            });
-  if (!status.ok()) return status;
-  return ToChange(response.revision(), response.has_instance(), response.instance());
+  return registry::Update(*core_, update, core_->timeout());
 }
 
 absl::StatusOr<ChangeResult> Client::SetHealth(const InstanceRef& instance, Health health,
                                                const std::string& message) {
-  v1::SetHealthRequest request;
-  *request.mutable_request_id() = core_->ids().Next();
-  *request.mutable_instance() = ToProto(instance);
-  request.set_health(ToProto(health));
-  request.set_message(message);
-  v1::SetHealthResponse response;
-  const absl::Status status =
-      core_->servers().Call({.name = "SetHealth", .timeout = core_->timeout(), .write = true},
-                            [&](const Server& server, grpc::ClientContext* context) {
-                              return server.registration->SetHealth(context, request, &response);
-                            });
-  if (!status.ok()) return status;
-  return ToChange(response.revision(), response.has_instance(), response.instance());
+  return registry::SetHealth(*core_, instance, health, message, core_->timeout());
 }
 
 absl::StatusOr<Lease> Client::GrantLease(const GrantLeaseOptions& options) {

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/local/callback_thread.h"
+#include "client/local/fork_guard.h"
 #include "client/local/subscriptions.h"
 #include "client/src/client_loop.h"
 #include "client/src/request_ids.h"
@@ -31,9 +32,14 @@ class ClientCore {
   ServerSet& servers() { return servers_; }
   RequestIds& ids() { return ids_; }
   ClientLoop& loop();
+  CallbackThread& callbacks() { return callbacks_; }
   Subscriptions& subscriptions() { return subscriptions_; }
 
+  // This is a child that fork() made: nothing of it works, and nothing of it is to be undone.
+  bool forked() const { return guard_.forked(); }
+
  private:
+  const ForkGuard guard_;
   const ClientOptions options_;
   ServerSet servers_;
   RequestIds ids_;

@@ -12,7 +12,7 @@
 namespace registry {
 
 ClientLoop::ClientLoop(ServerSet* servers, RequestIds* ids, Clock::duration call_timeout,
-                       v1::Hello hello, Subscriptions* subscriptions)
+                       v1::Hello hello, Subscriptions* subscriptions, ClientMetrics* metrics)
     : renewals_(servers, &queue_,
                 [this](EntryPtr entry) {
                   entry->Lost();
@@ -22,11 +22,16 @@ ClientLoop::ClientLoop(ServerSet* servers, RequestIds* ids, Clock::duration call
                       absl::NotFoundError("the registry does not know the lease any more"));
                 }),
       reregistrations_(servers, ids, &queue_, call_timeout,
-                       [this](EntryPtr entry) { renewals_.Add(std::move(entry), Clock::now()); }),
+                       [this](EntryPtr entry) {
+                         renewals_.Add(entry, Clock::now());
+                         if (entry->untold()) reports_.Add(entry, Clock::now());
+                       }),
+      reports_(servers, ids, &queue_, call_timeout),
       network_(servers, &queue_),
-      watches_(&network_, std::move(hello), [subscriptions](const Watches::StatePtr& state) {
-        subscriptions->Published(state);
-      }) {
+      watches_(
+          &network_, std::move(hello),
+          [subscriptions](const Watches::StatePtr& state) { subscriptions->Published(state); },
+          metrics) {
   subscriptions->Start(this, &watches_);
   thread_ = std::thread([this] { Run(); });
 }
@@ -54,7 +59,12 @@ void ClientLoop::Remove(const EntryPtr& entry) {
   RunAndWait([this, entry] {
     renewals_.Remove(entry);
     reregistrations_.Remove(entry);
+    reports_.Remove(entry);
   });
+}
+
+void ClientLoop::Report(EntryPtr entry) {
+  Post([this, entry = std::move(entry)] { reports_.Add(entry, Clock::now()); });
 }
 
 void ClientLoop::Post(std::function<void()> task) {
@@ -108,6 +118,7 @@ void ClientLoop::Run() {
     const TimePoint now = Clock::now();
     reregistrations_.Tick(now);
     renewals_.Tick(now);
+    reports_.Tick(now);
     watches_.Tick(now);
     network_.Tick();
     const TimePoint next =
@@ -126,12 +137,24 @@ void ClientLoop::Run() {
 bool ClientLoop::idle() {
   network_.Tick();
   std::lock_guard lock(mutex_);
-  return renewals_.idle() && reregistrations_.idle() && network_.idle() && !wake_pending_;
+  return renewals_.idle() && reregistrations_.idle() && reports_.idle() && network_.idle() &&
+         !wake_pending_;
 }
 
 void ClientLoop::StopAll() {
+  // A moment for the registry to hear that nobody watches any more.
+  for (const TimePoint until = Clock::now() + Millis(200); Clock::now() < until;) {
+    watches_.Tick(Clock::now());
+    if (watches_.closed()) break;
+    void* tag = nullptr;
+    bool ok = false;
+    if (queue_.AsyncNext(&tag, &ok, GrpcDeadline(Millis(20))) == grpc::CompletionQueue::GOT_EVENT) {
+      static_cast<Completion*>(tag)->Complete(ok);
+    }
+  }
   renewals_.Stop();
   reregistrations_.Stop();
+  reports_.Stop();
   watches_.Stop();
   // Cancelled operations start others (the end of a stream), which a queue that is shut down does
   // not take.

@@ -22,6 +22,7 @@
 #include "client/src/completion.h"
 #include "client/src/grpc_watch_network.h"
 #include "client/src/renewals.h"
+#include "client/src/reports.h"
 #include "client/src/reregistrations.h"
 
 namespace registry {
@@ -31,7 +32,7 @@ class ClientLoop : public TaskLoop {
   using EntryPtr = std::shared_ptr<RenewalEntry>;
 
   ClientLoop(ServerSet* servers, RequestIds* ids, Clock::duration call_timeout, v1::Hello hello,
-             Subscriptions* subscriptions);
+             Subscriptions* subscriptions, ClientMetrics* metrics);
   ~ClientLoop() override;  // cancels all calls; the registry is not told
 
   // An entry with a lease is renewed, one without is registered first.
@@ -40,6 +41,9 @@ class ClientLoop : public TaskLoop {
   // When it returns, nothing is sent for the entry any more and none of its events is being
   // delivered.
   void Remove(const EntryPtr& entry);
+
+  // The entry has something to say that the registry does not know: it is told until it does.
+  void Report(EntryPtr entry);
 
   void Post(std::function<void()> task) override;
   void RunAndWait(std::function<void()> task) override;
@@ -60,8 +64,9 @@ class ClientLoop : public TaskLoop {
   bool idle();
 
   grpc::CompletionQueue queue_;
-  Renewals renewals_;  // loop thread only, as are the next three
+  Renewals renewals_;  // loop thread only, as are the next four
   Reregistrations reregistrations_;
+  Reports reports_;
   GrpcWatchNetwork network_;
   Watches watches_;
 

@@ -39,6 +39,7 @@ class GrpcWatchNetwork::Stream : public WatchStream {
   }
 
   void Send(v1::WatchRequest message) override { call_->stream().Send(std::move(message)); }
+  void End() override { call_->stream().End(); }
   bool sending() const override { return call_->stream().sending(); }
 
  private:

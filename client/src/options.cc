@@ -12,6 +12,7 @@ namespace registry {
 namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:7400";
+constexpr char kDnsScheme[] = "dns:///";
 constexpr char kDefaultPort[] = "7400";
 constexpr size_t kServersMax = 16;
 constexpr size_t kNameMax = 128;
@@ -30,6 +31,11 @@ bool IsIpv6Character(char c) {
 }
 
 absl::StatusOr<std::string> NormalizeServer(const std::string& server) {
+  if (server.rfind(kDnsScheme, 0) == 0) {
+    auto rest = NormalizeServer(server.substr(sizeof(kDnsScheme) - 1));
+    if (!rest.ok()) return rest.status();
+    return absl::StrCat(kDnsScheme, *rest);
+  }
   std::string host = server;
   std::string port = kDefaultPort;
   if (!server.empty() && server[0] == '[') {

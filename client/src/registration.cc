@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/src/calls.h"
 #include "client/src/client_core.h"
 #include "client/src/renewal_entry.h"
@@ -58,6 +59,12 @@ absl::Status TakeOut(ClientCore& core, const RenewalEntry::LeftBehind& left,
   return absl::OkStatus();
 }
 
+// The registry does not know this life of the instance any more: it is registered again with what
+// has been said.
+absl::Status Remembered(const absl::Status& status) {
+  return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
 }  // namespace
 
 struct Registration::Ending {
@@ -72,6 +79,11 @@ Registration::~Registration() { Deregister().IgnoreError(); }
 
 absl::Status Registration::Deregister() {
   std::call_once(ending_->once, [this] {
+    if (core_->forked()) {
+      ending_->status = ForkedError();  // it is the parent's instance
+      return;
+    }
+    core_->callbacks().Remove(entry_.get());
     core_->loop().Remove(entry_);
     ending_->status =
         TakeOut(*core_, entry_->left_behind(), ToSteady(entry_->options().deregister_timeout));
@@ -82,6 +94,60 @@ absl::Status Registration::Deregister() {
 
 RegistrationStatus Registration::status() const { return entry_->status(); }
 
-const std::vector<InstanceSpec>& Registration::specs() const { return entry_->specs(); }
+std::vector<InstanceSpec> Registration::specs() const { return entry_->specs(); }
+
+absl::Status Registration::Update(const InstanceUpdate& update, size_t index) {
+  if (index >= entry_->size()) {
+    return absl::InvalidArgumentError(absl::StrCat("index: must be below ", entry_->size(),
+                                                   ", the number of instances, is ", index));
+  }
+  const InstanceSpec before = entry_->specs()[index];
+  InstanceSpec after = before;
+  if (update.labels) after.labels = *update.labels;
+  if (update.endpoints) after.endpoints = *update.endpoints;
+  if (update.weight) after.weight = *update.weight;
+  if (update.version) after.version = *update.version;
+  if (update.zone) after.zone = *update.zone;
+  if (core_->forked()) return ForkedError();
+  entry_->SetSpec(index, after);
+  const uint64_t version = entry_->content_version();
+  InstanceUpdate call = update;
+  call.instance = entry_->ref(index);
+  if (call.instance.incarnation == 0) return absl::OkStatus();  // it comes with the registration
+  const absl::Status status = registry::Update(*core_, call, core_->timeout()).status();
+  if (status.ok()) {
+    entry_->ContentTold(version);
+  } else if (absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) ||
+             (update.expected_revision != 0 && absl::IsFailedPrecondition(status))) {
+    entry_->SetSpec(index, before);
+    entry_->ContentTold(entry_->content_version());
+  } else {
+    core_->loop().Report(entry_);
+  }
+  return Remembered(status);
+}
+
+absl::Status Registration::SetHealth(Health health, const std::string& message) {
+  if (health != Health::kPassing && health != Health::kCritical && health != Health::kDraining) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("health: an instance says PASSING, CRITICAL or DRAINING of itself, not ",
+                     ToString(health)));
+  }
+  if (core_->forked()) return ForkedError();
+  entry_->Say(health, message);
+  const uint64_t version = entry_->health_version();
+  absl::Status status;
+  for (size_t i = 0; i < entry_->size() && status.ok(); ++i) {
+    const InstanceRef instance = entry_->ref(i);
+    if (instance.incarnation == 0) return absl::OkStatus();  // it is told after the registration
+    status = registry::SetHealth(*core_, instance, health, message, core_->timeout()).status();
+  }
+  if (status.ok()) {
+    entry_->HealthTold(version);
+  } else {
+    core_->loop().Report(entry_);
+  }
+  return Remembered(status);
+}
 
 }  // namespace registry

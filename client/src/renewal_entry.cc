@@ -7,8 +7,85 @@
 namespace registry {
 
 RenewalEntry::RenewalEntry(std::vector<InstanceSpec> specs, RegistrationOptions options)
-    : specs_(std::move(specs)), options_(std::move(options)) {
+    : options_(std::move(options)), size_(specs.size()), specs_(std::move(specs)) {
   for (const InstanceSpec& spec : specs_) published_.instances.push_back({.id = spec.id});
+}
+
+std::vector<InstanceSpec> RenewalEntry::specs() const {
+  std::lock_guard lock(mutex_);
+  return specs_;
+}
+
+void RenewalEntry::SetSpec(size_t index, InstanceSpec spec) {
+  std::lock_guard lock(mutex_);
+  specs_[index] = std::move(spec);
+  ++content_version_;
+}
+
+void RenewalEntry::Say(Health health, const std::string& message) {
+  std::lock_guard lock(mutex_);
+  if (health_ == health && message_ == message) return;
+  health_ = health;
+  message_ = message;
+  ++health_version_;
+}
+
+bool RenewalEntry::untold() const {
+  std::lock_guard lock(mutex_);
+  return published_.registered &&
+         (content_told_ != content_version_ || health_told_ != health_version_);
+}
+
+InstanceRef RenewalEntry::ref(size_t index) const {
+  std::lock_guard lock(mutex_);
+  return RefLocked(index);
+}
+
+InstanceRef RenewalEntry::RefLocked(size_t index) const {
+  return {.ns = specs_[index].ns,
+          .service = specs_[index].service,
+          .id = specs_[index].id,
+          .incarnation = published_.instances[index].incarnation};
+}
+
+RenewalEntry::Report RenewalEntry::NextReport(RequestIds& ids, size_t index) const {
+  std::lock_guard lock(mutex_);
+  Report report;
+  if (!published_.registered) return report;
+  if (content_told_ != content_version_) {
+    report.content_version = content_version_;
+    *report.content.mutable_request_id() = ids.Next();
+    for (const InstanceSpec& spec : specs_) *report.content.add_instances() = ToProto(spec);
+    report.content.mutable_lease()->set_lease_id(published_.lease.id);
+    report.content.mutable_lease()->set_owner(options_.owner);
+  } else if (health_told_ != health_version_ && index < size_) {
+    report.health_version = health_version_;
+    *report.health.mutable_request_id() = ids.Next();
+    *report.health.mutable_instance() = ToProto(RefLocked(index));
+    report.health.set_health(ToProto(health_));
+    report.health.set_message(message_);
+  }
+  return report;
+}
+
+void RenewalEntry::ContentTold(uint64_t version) {
+  std::lock_guard lock(mutex_);
+  content_told_ = version;
+}
+
+void RenewalEntry::HealthTold(uint64_t version) {
+  std::lock_guard lock(mutex_);
+  health_told_ = version;
+}
+
+uint64_t RenewalEntry::content_version() const {
+  std::lock_guard lock(mutex_);
+  return content_version_;
+}
+
+uint64_t RenewalEntry::health_version() const {
+  std::lock_guard lock(mutex_);
+  return health_version_;
 }
 
 RegistrationStatus RenewalEntry::status() const {
@@ -36,11 +113,11 @@ RenewalEntry::LeftBehind RenewalEntry::left_behind() const {
 }
 
 v1::RegisterRequest RenewalEntry::Request(RequestIds& ids) {
+  std::lock_guard lock(mutex_);
   if (attempted_lease_id_ == 0) {
     attempt_ = ids.Next();
-    const uint64_t lease_id = ids.Random();
-    std::lock_guard lock(mutex_);
-    attempted_lease_id_ = lease_id;
+    attempted_lease_id_ = ids.Random();
+    attempted_version_ = content_version_;
   }
   v1::RegisterRequest request;
   *request.mutable_request_id() = attempt_;
@@ -58,6 +135,9 @@ void RenewalEntry::Granted(const RegisterResult& result, TimePoint asked_at) {
   published_.instances = result.instances;
   renewed_at_ = asked_at;
   attempted_lease_id_ = 0;
+  // A repeated try is answered for its first one, whatever has been said since.
+  content_told_ = attempted_version_;
+  health_told_ = health_ == Health::kPassing && message_.empty() ? health_version_ : 0;
 }
 
 void RenewalEntry::Renewed(TimePoint sent_at) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -30,10 +31,33 @@ class RenewalEntry {
   // The specs have ids.
   RenewalEntry(std::vector<InstanceSpec> specs, RegistrationOptions options);
 
-  const std::vector<InstanceSpec>& specs() const { return specs_; }
+  std::vector<InstanceSpec> specs() const;  // as they are to be registered now
   const RegistrationOptions& options() const { return options_; }
   RegistrationStatus status() const;
   LeftBehind left_behind() const;
+
+  // What the application says now. It is registered again with it, whatever happens to the lease.
+  void SetSpec(size_t index, InstanceSpec spec);
+  void Say(Health health, const std::string& message);
+  // The registry does not know all of it.
+  bool untold() const;
+  // Instance `index` as it is registered; incarnation 0: it is not.
+  InstanceRef ref(size_t index) const;
+  size_t size() const { return size_; }
+
+  // What to tell the registry next, and that it has been told. An answer about something older than
+  // what is said by then counts for nothing.
+  struct Report {
+    uint64_t content_version = 0;  // when not 0: `content` is to be registered
+    uint64_t health_version = 0;   // when not 0: `health` is to be set of instance `index`
+    v1::RegisterRequest content;
+    v1::SetHealthRequest health;
+  };
+  Report NextReport(RequestIds& ids, size_t index) const;
+  void ContentTold(uint64_t version);
+  void HealthTold(uint64_t version);
+  uint64_t content_version() const;
+  uint64_t health_version() const;
 
   // Loop thread only, from here on.
 
@@ -52,15 +76,26 @@ class RenewalEntry {
   void Notify(RegistrationEvent::Kind kind, const absl::Status& status) const;
 
  private:
-  const std::vector<InstanceSpec> specs_;
-  const RegistrationOptions options_;
+  InstanceRef RefLocked(size_t index) const;
 
-  mutable std::mutex mutex_;  // guards the next four; the loop thread reads them without it
+  const RegistrationOptions options_;
+  const size_t size_;
+
+  mutable std::mutex
+      mutex_;  // guards all below; the loop thread reads what it alone writes without
+  std::vector<InstanceSpec> specs_;
+  uint64_t content_version_ = 1;
+  uint64_t content_told_ = 0;
+  Health health_ = Health::kPassing;
+  std::string message_;
+  uint64_t health_version_ = 1;
+  uint64_t health_told_ = 0;
   RegistrationStatus published_;
   bool reachable_ = true;
   TimePoint renewed_at_{};
   uint64_t attempted_lease_id_ = 0;  // 0: no attempt is open
-  v1::RequestId attempt_;            // loop thread only
+  v1::RequestId attempt_;            // loop thread only, as is the next
+  uint64_t attempted_version_ = 0;   // of the content of the first try of this attempt
 };
 
 }  // namespace registry

@@ -16,6 +16,7 @@
 namespace registry {
 namespace {
 
+constexpr char kDnsScheme[] = "dns:///";
 // Answers about services with very many instances are long; beyond this something is wrong.
 constexpr int kAnswerBytesMax = 256 << 20;
 constexpr Millis kBackoffFirst(50);
@@ -40,8 +41,11 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
                    2'000);  // this one limits a connection attempt
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  const bool many = address.rfind(kDnsScheme, 0) == 0;
+  // A name of many nodes: each call goes to the next of them.
+  if (many) arguments.SetLoadBalancingPolicyName("round_robin");
   // With the scheme said, a host named "unix" or "ipv4" is a host.
-  return grpc::CreateCustomChannel(absl::StrCat("dns:///", address),
+  return grpc::CreateCustomChannel(many ? address : absl::StrCat(kDnsScheme, address),
                                    grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -113,6 +117,7 @@ ServerSet::ServerSet(const std::vector<std::string>& addresses, const std::strin
   for (const std::string& address : addresses) {
     auto server = std::make_unique<Server>();
     server->address = address;
+    many_ |= addresses.size() > 1 || address.rfind(kDnsScheme, 0) == 0;
     server->channel = NewChannel(address, user_agent);
     server->discovery = v1::Discovery::NewStub(server->channel);
     server->registration = v1::Registration::NewStub(server->channel);
@@ -121,7 +126,24 @@ ServerSet::ServerSet(const std::vector<std::string>& addresses, const std::strin
   }
 }
 
+absl::Status ForkedError() {
+  return absl::FailedPreconditionError(
+      "this client was made before fork(): create a new one in the child process");
+}
+
 absl::Status ServerSet::Call(
+    const CallSpec& spec,
+    absl::FunctionRef<grpc::Status(const Server&, grpc::ClientContext*)> attempt) {
+  if (guard_.forked()) return ForkedError();
+  const TimePoint begin = Clock::now();
+  const absl::Status status = TryCalls(spec, attempt);
+  if (metrics_ != nullptr) {
+    metrics_->OnRequest(spec.name, status.code(), absl::FromChrono(Clock::now() - begin));
+  }
+  return status;
+}
+
+absl::Status ServerSet::TryCalls(
     const CallSpec& spec,
     absl::FunctionRef<grpc::Status(const Server&, grpc::ClientContext*)> attempt) {
   const TimePoint end = Clock::now() + spec.timeout;
@@ -133,8 +155,8 @@ absl::Status ServerSet::Call(
     const Clock::duration left = end - Clock::now();
     // A silent server must leave time for another one.
     const Clock::duration budget =
-        size() > 1 ? std::max<Clock::duration>(left / 2, std::min<Clock::duration>(left, kTryLeast))
-                   : left;
+        many_ ? std::max<Clock::duration>(left / 2, std::min<Clock::duration>(left, kTryLeast))
+              : left;
     grpc::ClientContext context;
     context.set_deadline(GrpcDeadline(budget));
     const Server& server = at(index);

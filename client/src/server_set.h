@@ -23,6 +23,8 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "client/local/clock.h"
+#include "client/local/fork_guard.h"
+#include "registry/metrics.h"
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
@@ -51,6 +53,9 @@ class ServerSet {
   absl::Status Call(const CallSpec& spec,
                     absl::FunctionRef<grpc::Status(const Server&, grpc::ClientContext*)> attempt);
 
+  // Null: nobody counts. Before the first call.
+  void SetMetrics(ClientMetrics* metrics) { metrics_ = metrics; }
+
   size_t size() const { return servers_.size(); }
   const Server& at(size_t index) const { return *servers_[index]; }
 
@@ -60,6 +65,13 @@ class ServerSet {
   size_t After(size_t index) const { return (index + 1) % servers_.size(); }
 
  private:
+  absl::Status TryCalls(
+      const CallSpec& spec,
+      absl::FunctionRef<grpc::Status(const Server&, grpc::ClientContext*)> attempt);
+
+  const ForkGuard guard_;
+  ClientMetrics* metrics_ = nullptr;
+  bool many_ = false;  // a try may reach another node than the one before
   std::vector<std::unique_ptr<Server>> servers_;
   std::atomic<size_t> preferred_{0};
 };
@@ -68,5 +80,8 @@ class ServerSet {
 bool IsTransient(absl::StatusCode code);
 
 absl::Status ToStatus(const grpc::Status& status);
+
+// FAILED_PRECONDITION: a client of before fork() is used in the child.
+absl::Status ForkedError();
 
 }  // namespace registry

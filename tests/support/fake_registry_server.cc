@@ -154,6 +154,7 @@ class FakeServices final {
     grpc::Status SetHealth(grpc::ServerContext* context, const v1::SetHealthRequest* request,
                            v1::SetHealthResponse* response) override {
       return owner->Run("SetHealth", context, &request->request_id(), response, [&] {
+        owner->state_.health_reports.push_back(*request);
         return Change(request->instance(), response, [&](v1::Instance& instance) {
           instance.set_health(request->health());
           instance.set_health_reason(v1::HEALTH_REASON_REPORTED);

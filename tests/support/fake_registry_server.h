@@ -66,6 +66,8 @@ class FakeRegistryServer {
     std::vector<registry::v1::Acknowledge> acknowledges;
     int unsubscribes = 0;
     int open_watches = 0;
+    int ended_watches = 0;  // by the end of the client's side
+    std::vector<registry::v1::SetHealthRequest> health_reports;
     std::string user_agent;  // of the last call
   };
 

@@ -99,6 +99,7 @@ void FakeWatch::OnReadDone(bool ok) {
     if (ok) {
       Take(request_);
     } else {
+      if (!over_) ++owner_->state_.ended_watches;
       over_ = true;
     }
   }

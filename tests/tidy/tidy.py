@@ -21,7 +21,7 @@ DEPENDENCIES = [
     ("RocksDB", r"rocksdb/", r"registryd/storage/|tests/unit/storage/"),
     ("libraft", r"raft\.h$|raft/", r"registryd/consensus/[^/]+\.c$"),
     ("gRPC", r"grpc(pp)?/|.*\.grpc\.pb\.h$",
-     r"registryd/(consensus|api)/|client/(src|grpc|examples|probes)/|tests/"),
+     r"registryd/(consensus|api)/|client/(src|grpc|testing|examples|probes)/|tests/"),
     ("spdlog", r"spdlog/", r"registryd/base/[^/]+\.cc$"),
     ("prometheus-cpp", r"prometheus/", r"registryd/base/[^/]+\.cc$"),
     ("CLI11", r"CLI/", r"registryd/server/|cli/"),

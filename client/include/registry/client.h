@@ -36,6 +36,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "registry/metrics.h"
 #include "registry/registration.h"
 #include "registry/subscription.h"
 #include "registry/types.h"
@@ -44,8 +45,9 @@ namespace registry {
 
 struct ClientOptions {
   // "host:port" of 1 to 16 nodes, in order of preference; the port may be left out (7400), IPv6 is
-  // "[::1]:7400". Empty: those of the environment variable REGISTRY_SERVER (comma-separated), else
-  // 127.0.0.1:7400.
+  // "[::1]:7400". "dns:///registry.internal" stands for all addresses of a name: each call goes to
+  // the next of them, and a stream to one. Empty: those of the environment variable REGISTRY_SERVER
+  // (comma-separated), else 127.0.0.1:7400.
   std::vector<std::string> servers = {};
   // For one call with all its tries. At least 1 ms.
   absl::Duration timeout = absl::Seconds(5);
@@ -56,6 +58,8 @@ struct ClientOptions {
   // of the process. A drain waits for the acknowledgements of each client id. Up to 128 printable
   // ASCII characters; must be unique. Empty: random.
   std::string client_id = {};
+  // Counts what the client does (metrics.h); outlives it. Null: nobody counts.
+  ClientMetrics* metrics = nullptr;
 };
 
 // "a, b:7401,[::1]" -> {"a:7400", "b:7401", "[::1]:7400"}. INVALID_ARGUMENT names the bad part.

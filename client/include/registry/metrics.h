@@ -33,7 +33,8 @@ class ClientMetrics {
   virtual void OnOutcome(const Instance& /*instance*/, bool /*ok*/, absl::Duration /*latency*/) {}
   virtual void OnEjection(const Instance& /*instance*/) {}
   // A subscription was heard of: `status.age` is how old its view is, `status.live` whether it is
-  // the registry's present one. At least every two seconds while there is a subscription.
+  // the registry's present one. With every message of the registry about it (about once a second),
+  // and with every failed connection.
   virtual void OnView(const WatchQuery& /*query*/, const SubscriptionStatus& /*status*/) {}
 };
 

@@ -14,9 +14,12 @@
 // new lease and new incarnations; this never ends while the Registration lives. All of it runs on
 // the steady clock: steps of the system's time change nothing.
 //
-// Threads: methods may be called from any thread. `on_event` is called on the Client's renewal
-// thread, one call at a time and without locks; it must return quickly (renewals of all
-// registrations wait for it) and must not destroy a Registration or the Client.
+// What the instances say of themselves (Update, SetHealth) is remembered: after a lost lease they
+// are registered again with it.
+//
+// Threads: methods may be called from any thread. `on_event` is called on the Client's loop thread,
+// one call at a time and without locks; it must return quickly (renewals of all registrations wait
+// for it) and must not destroy a Registration or the Client.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +49,12 @@ struct RegistrationEvent {
 // "registered", "lost", "refused", "unreachable", "reachable"
 const char* ToString(RegistrationEvent::Kind kind);
 
+// What a health callback says.
+struct HealthReport {
+  Health health = Health::kPassing;  // kPassing, kCritical or kDraining
+  std::string message = {};          // for people, up to 256 characters
+};
+
 struct RegistrationOptions {
   absl::Duration ttl = absl::Seconds(6);  // 2 s to 1 h: how long silence is tolerated
   std::string owner = {};                 // for people to read; empty: the Client's name
@@ -56,6 +65,10 @@ struct RegistrationOptions {
   // down.
   absl::Duration deregister_timeout = absl::Seconds(1);
   std::function<void(const RegistrationEvent&)> on_event = {};
+  // Asked every `health_every`; what it says is told to the registry when it changes. Runs on the
+  // Client's callback thread, where it holds up other callbacks but no renewal.
+  std::function<HealthReport()> health_check = {};
+  absl::Duration health_every = absl::Seconds(5);
 };
 
 struct RegistrationStatus {
@@ -85,8 +98,18 @@ class Registration {
 
   RegistrationStatus status() const;
 
-  // The specs with their ids, in the order given.
-  const std::vector<InstanceSpec>& specs() const;
+  // The specs with their ids, in the order given, with what Update has changed.
+  std::vector<InstanceSpec> specs() const;
+
+  // Changes parts of one of the instances (`update.instance` is not used). From then on it is
+  // registered so, also with a new lease. INVALID_ARGUMENT, PERMISSION_DENIED, and
+  // FAILED_PRECONDITION for another `expected_revision`: nothing has changed. Any other error: the
+  // registry has not answered; it is told again in the background until it has.
+  absl::Status Update(const InstanceUpdate& update, size_t index = 0);
+
+  // What the instances say of themselves: kPassing, kCritical or kDraining. It is said again after
+  // a lost lease, and in the background where the registry does not answer.
+  absl::Status SetHealth(Health health, const std::string& message = "");
 
  private:
   friend class Client;

@@ -2,7 +2,10 @@
 // a port where nobody listens.
 #include <registry/admin.h>
 #include <registry/client.h>
+#include <registry/grpc/registered_server.h>
+#include <registry/grpc/service_channels.h>
 #include <registry/registration.h>
+#include <registry/subscription.h>
 #include <registry/types.h>
 
 #include <iostream>
@@ -18,6 +21,10 @@ int main() {
       (*client)
           ->KeepRegistered({{.service = "web", .endpoints = {{.host = "::1", .port = 80}}}})
           .status();
+  auto web = (*client)->Subscribe({.service = "web"});
+  if (!web.ok()) return 1;
+  registry::ServiceChannels channels(**web);
+  if (channels.picker().Pick()) return 1;
   std::cout << lookup << "\n" << status << "\n" << keep << "\n";
   return absl::IsUnavailable(lookup) && absl::IsUnavailable(status) && absl::IsUnavailable(keep)
              ? 0

@@ -71,7 +71,8 @@ TEST(ParseServers, NamesTheBadPart) {
                                 "[1.2.3.4]:1",
                                 "a b",
                                 "unix:/tmp/x",
-                                "dns:///a",
+                                "dns:///",
+                                "dns://a",
                                 "http://a:1",
                                 "a/b",
                                 "user@a"}) {

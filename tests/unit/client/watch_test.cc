@@ -296,5 +296,52 @@ TEST(ClientWatchTest, OutlivesItsClientAndEndsInTheMiddleOfAReconnect) {
   EXPECT_TRUE(server.Await([](auto& seen) { return seen.open_watches == 0; }));
 }
 
+TEST(ClientWatchTest, TheEndOfTheLastSubscriptionIsSaidAndNotBroken) {
+  FakeRegistryServer server;
+  const auto client = NewClient({server.address()});
+  auto web = Watch(*client, {.service = "web"});
+  ASSERT_TRUE(web->WaitReady(kPatience).ok());
+  web.reset();
+  EXPECT_TRUE(server.Await([](auto& seen) { return seen.ended_watches == 1; }));
+  // And the next one begins anew.
+  web = Watch(*client, {.service = "web"});
+  EXPECT_TRUE(web->WaitReady(kPatience).ok());
+}
+
+TEST(ClientWatchTest, TheHookIsTold) {
+  class Counting : public ClientMetrics {
+   public:
+    void OnRequest(const char* method, absl::StatusCode code, absl::Duration) override {
+      if (std::string(method) == "Lookup" && code == absl::StatusCode::kOk) ++lookups;
+    }
+    void OnView(const WatchQuery& query, const SubscriptionStatus& status) override {
+      if (query.service == "web") ++(status.live ? live : dead);
+    }
+    std::atomic<int> lookups{0}, live{0}, dead{0};
+  };
+  Counting metrics;
+  FakeRegistryServer server;
+  auto client = Client::Create({.servers = {server.address()}, .metrics = &metrics});
+  ASSERT_TRUE(client.ok());
+  EXPECT_TRUE((*client)->Lookup({.service = "web"}).ok());
+  EXPECT_EQ(metrics.lookups, 1);
+  const auto web = Watch(**client, {.service = "web"});
+  EXPECT_TRUE(WaitFor([&] { return metrics.live > 1; }));
+  server.Stop();
+  EXPECT_TRUE(WaitFor([&] { return metrics.dead > 0; }));
+}
+
+TEST(ClientWatchTest, ANameOfManyAddressesIsOneServer) {
+  FakeRegistryServer server;
+  server.Put("web", "a");
+  const std::string port = server.address().substr(server.address().find(':'));
+  const auto client = NewClient({"dns:///localhost" + port});
+  EXPECT_EQ(client->servers()[0], "dns:///localhost" + port);
+  EXPECT_TRUE(client->Lookup({.service = "web"}).ok());
+  const auto web = Watch(*client, {.service = "web"});
+  EXPECT_TRUE(web->WaitReady(kPatience).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Client::Create({.servers = {"dns:///"}}).status()));
+}
+
 }  // namespace
 }  // namespace registry

@@ -132,6 +132,7 @@ class MemoryNetwork : public WatchNetwork {
         }
       }
     }
+    void End() override { subscriptions.clear(); }
     bool sending() const override { return false; }
 
     MemoryNetwork* network;
