@@ -97,6 +97,7 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddInstances(*app, action);
   AddStatus(*app, action);
   AddBench(*app, action);
+  AddLogLevel(*app, action);
   AddCompletion(*app, action);
   return app;
 }

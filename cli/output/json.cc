@@ -158,6 +158,10 @@ std::string ChangeJson(const ViewChange& change) {
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
+std::string LogLevelJson(const LogLevel& level) {
+  return Text({{"node", level.node}, {"level", level.level}, {"before", level.before}});
+}
+
 std::string StatusJson(const ClusterStatus& status) {
   Json json = {{"node", status.node},
                {"version", status.version},

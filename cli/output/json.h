@@ -31,6 +31,7 @@ std::string ChangeJson(const ChangeResult& result);
 // One line.
 std::string ChangeJson(const ViewChange& change);
 std::string StatusJson(const ClusterStatus& status);
+std::string LogLevelJson(const LogLevel& level);
 
 // 16 hexadecimal digits.
 std::string HexId(uint64_t id);

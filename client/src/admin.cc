@@ -5,6 +5,7 @@
 #include "client/local/convert.h"
 #include "client/src/client_core.h"
 #include "registry/v1/cluster.grpc.pb.h"
+#include "registry/v1/node.grpc.pb.h"
 
 namespace registry {
 namespace {
@@ -92,6 +93,19 @@ absl::StatusOr<ClusterStatus> Admin::Status() {
   result.leases = response.leases();
   result.uptime = absl::Milliseconds(response.uptime_ms());
   return result;
+}
+
+absl::StatusOr<LogLevel> Admin::SetLogLevel(const std::string& level) {
+  v1::SetLogLevelRequest request;
+  request.set_level(level);
+  v1::SetLogLevelResponse response;
+  const absl::Status status = core_->servers().Call(
+      {.name = "SetLogLevel", .timeout = core_->timeout()},
+      [&](const Server& server, grpc::ClientContext* context) {
+        return v1::Node::NewStub(server.channel)->SetLogLevel(context, request, &response);
+      });
+  if (!status.ok()) return status;
+  return LogLevel{.node = response.node(), .level = response.level(), .before = response.before()};
 }
 
 const std::vector<std::string>& Admin::servers() const { return core_->options().servers; }

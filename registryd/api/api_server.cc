@@ -9,6 +9,7 @@
 
 #include "registryd/api/discovery_service.h"
 #include "registryd/api/lease_service.h"
+#include "registryd/api/node_service.h"
 #include "registryd/api/open_streams.h"
 #include "registryd/api/registration_service.h"
 #include "registryd/base/text.h"
@@ -28,13 +29,15 @@ struct ApiServer::Impl {
       : registration(parts.writes),
         lease(parts.writes, parts.renewals, &streams),
         discovery(parts.reads, parts.watches, &streams),
-        cluster(parts.reads, std::move(parts.describe)) {}
+        cluster(parts.reads, std::move(parts.describe)),
+        node(parts.access, std::move(parts.node_name)) {}
 
   OpenStreams streams;
   RegistrationService registration;
   LeaseService lease;
   DiscoveryService discovery;
   ClusterService cluster;
+  NodeService node;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
@@ -62,6 +65,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->lease);
   builder.RegisterService(&impl->discovery);
   builder.RegisterService(&impl->cluster);
+  builder.RegisterService(&impl->node);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(

@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "registryd/api/cluster_service.h"
+#include "registryd/operations/access.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -27,6 +28,8 @@ class ApiServer {
     operations::Renewals* renewals = nullptr;
     operations::Watches* watches = nullptr;
     ClusterService::Describe describe;
+    operations::Access* access = nullptr;
+    std::string node_name = {};
   };
   // `host` and `port` as configured. UNAVAILABLE when the port is taken.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const std::string& host, int port,

@@ -5,6 +5,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "registry/v1/cluster.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/operations/reads.h"
 
 namespace registryd::api {
@@ -25,6 +26,7 @@ class ClusterService final : public registry::v1::Cluster::CallbackService {
  private:
   operations::Reads* const reads_;
   const Describe describe_;
+  MethodMetrics status_{"Cluster/Status"};
 };
 
 }  // namespace registryd::api

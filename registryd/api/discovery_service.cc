@@ -36,21 +36,20 @@ absl::Status ValidPage(uint32_t page_size, const std::string& page_token, int sl
 
 // Authorizes, waits until the view is fresh, lets `answer(view)` fill the response, finishes.
 template <class Answer>
-grpc::ServerUnaryReactor* ReadCall(grpc::CallbackServerContext* context,
-                                   grpc::ServerUnaryReactor* reactor, operations::Reads* reads,
-                                   const absl::Status& valid, const registry::v1::ReadOptions& read,
-                                   Answer answer) {
+grpc::ServerUnaryReactor* ReadCall(grpc::CallbackServerContext* context, const CountedCall& call,
+                                   operations::Reads* reads, const absl::Status& valid,
+                                   const registry::v1::ReadOptions& read, Answer answer) {
   if (!valid.ok()) {
-    reactor->Finish(ToGrpc(valid));
-    return reactor;
+    call.Finish(valid);
+    return call.reactor();
   }
   const auto options = ReadOptionsFromApi(read, TimeLeftMs(*context, kWaitMaxMs));
-  reads->Fresh(options, [reactor, answer = std::move(answer)](
+  reads->Fresh(options, [call, answer = std::move(answer)](
                             absl::StatusOr<operations::ViewPtr> view) mutable {
     if (view.ok()) answer(*view);
-    reactor->Finish(ToGrpc(view.status()));
+    call.Finish(view.status());
   });
-  return reactor;
+  return call.reactor();
 }
 
 using VisibleNames = std::shared_ptr<const core::NameSet>;
@@ -70,28 +69,28 @@ absl::Status ValidOptional(std::string_view path, std::string_view name) {
 grpc::ServerUnaryReactor* DiscoveryService::Lookup(grpc::CallbackServerContext* context,
                                                    const grpc::ByteBuffer* bytes,
                                                    grpc::ByteBuffer* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const CountedCall call(context->DefaultReactor(), lookup_);
   registry::v1::LookupRequest request;
   if (!ParseRequest(*bytes, &request)) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a LookupRequest"));
-    return reactor;
+    call.Finish(absl::InvalidArgumentError("not a LookupRequest"));
+    return call.reactor();
   }
   auto query = QueryFromApi("", request);
   absl::Status allowed = query.status();
   if (query.ok() && !query->plain) query->filter_id = reads_->FilterId(query->filter);
   if (query.ok()) allowed = reads_->Authorize(CallerOf(*context), query->service_name);
   if (!allowed.ok()) {
-    reactor->Finish(ToGrpc(allowed));
-    return reactor;
+    call.Finish(allowed);
+    return call.reactor();
   }
   const auto options = ReadOptionsFromApi(request.read(), kWaitMaxMs);
   if (!options.special()) {
     const operations::ViewPtr view = reads_->Local();
     *response = EncodeLookup(reads_->Stamp(*view), view, *query);
-    reactor->Finish(grpc::Status::OK);
-    return reactor;
+    call.Finish(absl::OkStatus());
+    return call.reactor();
   }
-  return ReadCall(context, reactor, reads_, absl::OkStatus(), request.read(),
+  return ReadCall(context, call, reads_, absl::OkStatus(), request.read(),
                   [this, response, query = *std::move(query)](const operations::ViewPtr& view) {
                     *response = EncodeLookup(reads_->Stamp(*view), view, query);
                   });
@@ -101,7 +100,7 @@ grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* DiscoveryService::W
     grpc::CallbackServerContext* context) {
   auto call = std::make_shared<WatchCall>(watches_, CallerOf(*context), context);
   WatchReactor* reactor = call.get();
-  call->Start();
+  call->Start(&watch_);
   watches_->hub().AddBeating(call);
   streams_->Add(std::move(call));
   return reactor;
@@ -112,9 +111,9 @@ grpc::ServerUnaryReactor* DiscoveryService::BatchLookup(grpc::CallbackServerCont
                                                         grpc::ByteBuffer* response) {
   registry::v1::BatchLookupRequest request;
   if (!ParseRequest(*bytes, &request)) {
-    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-    reactor->Finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "not a BatchLookupRequest"));
-    return reactor;
+    const CountedCall call(context->DefaultReactor(), batch_lookup_);
+    call.Finish(absl::InvalidArgumentError("not a BatchLookupRequest"));
+    return call.reactor();
   }
   std::vector<operations::LookupQuery> queries;
   const operations::Caller caller = CallerOf(*context);
@@ -131,7 +130,8 @@ grpc::ServerUnaryReactor* DiscoveryService::BatchLookup(grpc::CallbackServerCont
     }
     return absl::OkStatus();
   }();
-  return ReadCall(context, context->DefaultReactor(), reads_, valid, request.read(),
+  return ReadCall(context, CountedCall(context->DefaultReactor(), batch_lookup_), reads_, valid,
+                  request.read(),
                   [this, response, queries = std::move(queries)](const operations::ViewPtr& view) {
                     *response = EncodeBatchLookup(reads_->Stamp(*view), view, queries);
                   });
@@ -145,8 +145,8 @@ grpc::ServerUnaryReactor* DiscoveryService::ListServices(
   VisibleNames visible;
   if (valid.ok()) valid = VisibleTo(reads_, CallerOf(*context), &visible);
   return ReadCall(
-      context, context->DefaultReactor(), reads_, valid, request->read(),
-      [this, request, response, visible](const operations::ViewPtr& view) {
+      context, CountedCall(context->DefaultReactor(), list_services_), reads_, valid,
+      request->read(), [this, request, response, visible](const operations::ViewPtr& view) {
         StampToApi(reads_->Stamp(*view), response->mutable_info());
         // Names sort as "namespace/service", so a namespace and a prefix of names are one range.
         const std::string range = request->namespace_().empty()
@@ -190,8 +190,8 @@ grpc::ServerUnaryReactor* DiscoveryService::ListInstances(
   VisibleNames visible;
   if (valid.ok()) valid = VisibleTo(reads_, CallerOf(*context), &visible);
   return ReadCall(
-      context, context->DefaultReactor(), reads_, valid, request->read(),
-      [this, request, response, visible](const operations::ViewPtr& view) {
+      context, CountedCall(context->DefaultReactor(), list_instances_), reads_, valid,
+      request->read(), [this, request, response, visible](const operations::ViewPtr& view) {
         StampToApi(reads_->Stamp(*view), response->mutable_info());
         // A token is "namespace/service/id": where the next page begins.
         const std::string& token = request->page_token();

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "registry/v1/discovery.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/api/open_streams.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/watches.h"
@@ -44,6 +45,11 @@ class DiscoveryService final : public DiscoveryBase {
   operations::Reads* const reads_;
   operations::Watches* const watches_;
   OpenStreams* const streams_;
+  MethodMetrics lookup_{"Discovery/Lookup"};
+  MethodMetrics batch_lookup_{"Discovery/BatchLookup"};
+  MethodMetrics list_services_{"Discovery/ListServices"};
+  MethodMetrics list_instances_{"Discovery/ListInstances"};
+  MethodMetrics watch_{"Discovery/Watch"};
 };
 
 }  // namespace registryd::api

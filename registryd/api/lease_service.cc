@@ -124,7 +124,7 @@ grpc::ServerUnaryReactor* LeaseService::Grant(grpc::CallbackServerContext* conte
                                               registry::v1::GrantLeaseResponse* response) {
   const auto& lease = request->lease();
   core::GrantLease command{{LeaseId(lease.lease_id()), lease.ttl_ms(), lease.owner()}};
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
+  return WriteCall(context, grant_, writes_, wire::RequestIdFromApi(request->request_id()),
                    core::Command(std::move(command)), [response](const core::Reply& reply) {
                      wire::GrantedLeaseToApi(std::get<core::LeaseReply>(reply.value).lease,
                                              response->mutable_lease());
@@ -135,7 +135,7 @@ grpc::ServerUnaryReactor* LeaseService::Revoke(grpc::CallbackServerContext* cont
                                                const registry::v1::RevokeLeaseRequest* request,
                                                registry::v1::RevokeLeaseResponse* response) {
   core::RevokeLease command{LeaseId(request->lease_id()), LeaseEpoch(request->epoch())};
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
+  return WriteCall(context, revoke_, writes_, wire::RequestIdFromApi(request->request_id()),
                    core::Command(command), [response](const core::Reply& reply) {
                      response->set_revision(reply.revision.value());
                      response->set_removed(std::get<core::CountReply>(reply.value).count);
@@ -146,7 +146,7 @@ grpc::ServerBidiReactor<KeepAliveRequest, KeepAliveResponse>* LeaseService::Keep
     grpc::CallbackServerContext* context) {
   auto call = std::make_shared<KeepAliveCall>(renewals_, CallerOf(*context));
   auto* reactor = call.get();
-  reactor->Start();
+  reactor->Start(&keep_alive_);
   streams_->Add(std::move(call));
   return reactor;
 }

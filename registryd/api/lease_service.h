@@ -3,6 +3,7 @@
 #pragma once
 
 #include "registry/v1/lease.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/api/open_streams.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/writes.h"
@@ -27,6 +28,9 @@ class LeaseService final : public registry::v1::Lease::CallbackService {
   operations::Writes* const writes_;
   operations::Renewals* const renewals_;
   OpenStreams* const streams_;
+  MethodMetrics grant_{"Lease/Grant"};
+  MethodMetrics revoke_{"Lease/Revoke"};
+  MethodMetrics keep_alive_{"Lease/KeepAlive"};
 };
 
 }  // namespace registryd::api

@@ -88,7 +88,7 @@ grpc::ServerUnaryReactor* RegistrationService::Register(
   const core::RequestId id = wire::RequestIdFromApi(request->request_id());
   // While it waits for the disk, only the command is kept.
   FreeRequest(*context);
-  return WriteCall(context, writes_, id, std::move(command), [response](const core::Reply& reply) {
+  return WriteCall(context, register_, writes_, id, std::move(command), [response](const core::Reply& reply) {
     response->set_revision(reply.revision.value());
     const auto& value = std::get<core::RegisterReply>(reply.value);
     for (size_t i = 0; i < value.incarnations.size(); ++i) {
@@ -104,7 +104,7 @@ grpc::ServerUnaryReactor* RegistrationService::Register(
 grpc::ServerUnaryReactor* RegistrationService::Deregister(
     grpc::CallbackServerContext* context, const registry::v1::DeregisterRequest* request,
     registry::v1::DeregisterResponse* response) {
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
+  return WriteCall(context, deregister_, writes_, wire::RequestIdFromApi(request->request_id()),
                    DeregisterFromApi(*request), [response](const core::Reply& reply) {
                      response->set_revision(reply.revision.value());
                      for (bool removed : std::get<core::DeregisterReply>(reply.value).removed) {
@@ -116,14 +116,14 @@ grpc::ServerUnaryReactor* RegistrationService::Deregister(
 grpc::ServerUnaryReactor* RegistrationService::Update(grpc::CallbackServerContext* context,
                                                       const registry::v1::UpdateRequest* request,
                                                       registry::v1::UpdateResponse* response) {
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
+  return WriteCall(context, update_, writes_, wire::RequestIdFromApi(request->request_id()),
                    wire::UpdateFromApi(*request), FillInstance(response));
 }
 
 grpc::ServerUnaryReactor* RegistrationService::SetHealth(
     grpc::CallbackServerContext* context, const registry::v1::SetHealthRequest* request,
     registry::v1::SetHealthResponse* response) {
-  return WriteCall(context, writes_, wire::RequestIdFromApi(request->request_id()),
+  return WriteCall(context, set_health_, writes_, wire::RequestIdFromApi(request->request_id()),
                    wire::SetHealthFromApi(*request), FillInstance(response));
 }
 

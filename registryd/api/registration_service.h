@@ -4,6 +4,7 @@
 
 #include "registry/v1/registration.grpc.pb.h"
 #include "registryd/api/arena_messages.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/operations/writes.h"
 
 namespace registryd::api {
@@ -31,6 +32,10 @@ class RegistrationService final : public registry::v1::Registration::CallbackSer
   // A registration is a message with many small parts.
   ArenaMessages<registry::v1::RegisterRequest, registry::v1::RegisterResponse> register_messages_;
   operations::Writes* const writes_;
+  MethodMetrics register_{"Registration/Register"};
+  MethodMetrics deregister_{"Registration/Deregister"};
+  MethodMetrics update_{"Registration/Update"};
+  MethodMetrics set_health_{"Registration/SetHealth"};
 };
 
 }  // namespace registryd::api

@@ -8,7 +8,7 @@
 //     void OnStart() override;                   // starts the first read
 //     bool Next(Response* out) override;         // false: nothing to send now
 //   };
-//   auto call = std::make_shared<KeepAliveCall>(...);  call->Start();  return call.get();
+//   auto call = std::make_shared<KeepAliveCall>(...);  call->Start(&watch_);  return call.get();
 //
 // Threads: Wake and Close from any thread; Next from one thread at a time, with no lock held. The
 // call is not finished while Next runs, so Next may start a read; so may OnReadDone. Owner: itself,
@@ -20,6 +20,7 @@
 #include <memory>
 #include <utility>
 
+#include "registryd/api/call_metrics.h"
 #include "registryd/base/mutex.h"
 
 namespace registryd::api {
@@ -36,8 +37,10 @@ class StreamMachine : public Reactor,
                       public ClosableStream,
                       public std::enable_shared_from_this<StreamMachine<Reactor, Response>> {
  public:
-  // Call once, after make_shared.
-  void Start() {
+  // Call once, after make_shared. `metrics` outlives the call.
+  void Start(MethodMetrics* metrics) {
+    metrics_ = metrics;
+    metrics_->StreamOpened();
     self_ = this->shared_from_this();
     OnStart();
     Wake();
@@ -110,9 +113,16 @@ class StreamMachine : public Reactor,
   void OnCancel() final { Close(grpc::Status::CANCELLED); }
   void OnDone() final {
     OnEnd();
+    metrics_->StreamEnded(EndedWith());
     auto last_reference = std::move(self_);
   }
 
+  grpc::StatusCode EndedWith() {
+    MutexLock lock(mutex_);
+    return status_.error_code();
+  }
+
+  MethodMetrics* metrics_ = nullptr;
   Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   bool dirty_ ABSL_GUARDED_BY(mutex_) = false;

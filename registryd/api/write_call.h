@@ -6,26 +6,27 @@
 #include <utility>
 
 #include "registryd/api/call.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/operations/writes.h"
 
 namespace registryd::api {
 
 // `fill(reply)` writes the response; it runs once, only for a reply without an error.
 template <class Fill>
-grpc::ServerUnaryReactor* WriteCall(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* WriteCall(grpc::CallbackServerContext* context, MethodMetrics& method,
                                     operations::Writes* writes, const core::RequestId& request,
                                     absl::StatusOr<core::Command> command, Fill fill) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const CountedCall call(context->DefaultReactor(), method);
   if (!command.ok()) {
-    reactor->Finish(ToGrpc(command.status()));
-    return reactor;
+    call.Finish(command.status());
+    return call.reactor();
   }
   writes->Submit(CallerOf(*context), request, *std::move(command),
-                 [reactor, fill = std::move(fill)](absl::StatusOr<core::Reply> reply) mutable {
+                 [call, fill = std::move(fill)](absl::StatusOr<core::Reply> reply) mutable {
                    if (reply.ok()) fill(*reply);
-                   reactor->Finish(ToGrpc(reply.status()));
+                   call.Finish(reply.status());
                  });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace registryd::api

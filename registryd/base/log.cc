@@ -28,20 +28,6 @@ spdlog::logger& Logger() {
   return *logger;
 }
 
-std::string_view Name(Level level) {
-  switch (level) {
-    case Level::kDebug:
-      return "debug";
-    case Level::kInfo:
-      return "info";
-    case Level::kWarning:
-      return "warning";
-    case Level::kError:
-      return "error";
-  }
-  return "unknown";
-}
-
 std::string Timestamp() {
   const int64_t now_ms = SystemClock().WallMs();
   const auto seconds = static_cast<std::time_t>(now_ms / 1000);
@@ -66,7 +52,7 @@ std::string TextValue(const Field& field) {
 std::string JsonLine(Level level, std::string_view message, Fields fields) {
   nlohmann::ordered_json line;
   line["time"] = Timestamp();
-  line["level"] = Name(level);
+  line["level"] = ToString(level);
   line["msg"] = message;
   for (const Field& field : fields) {
     std::visit([&](const auto& value) { line[std::string(field.name)] = value; }, field.value);
@@ -75,7 +61,7 @@ std::string JsonLine(Level level, std::string_view message, Fields fields) {
 }
 
 std::string TextLine(Level level, std::string_view message, Fields fields) {
-  std::string line = fmt::format("{} {:<7} {}", Timestamp(), Name(level), message);
+  std::string line = fmt::format("{} {:<7} {}", Timestamp(), ToString(level), message);
   for (const Field& field : fields) line += Text(" ", field.name, "=", TextValue(field));
   return line;
 }
@@ -89,11 +75,27 @@ void Init(Level level, Format format) {
 
 void SetLevel(Level level) { current_level = level; }
 
+Level CurrentLevel() { return current_level; }
+
+std::string_view ToString(Level level) {
+  switch (level) {
+    case Level::kDebug:
+      return "debug";
+    case Level::kInfo:
+      return "info";
+    case Level::kWarning:
+      return "warning";
+    case Level::kError:
+      return "error";
+  }
+  return "unknown";
+}
+
 bool Enabled(Level level) { return level >= current_level.load(std::memory_order_relaxed); }
 
 bool ParseLevel(std::string_view word, Level* level) {
   for (Level candidate : {Level::kDebug, Level::kInfo, Level::kWarning, Level::kError}) {
-    if (word == Name(candidate)) {
+    if (word == ToString(candidate)) {
       *level = candidate;
       return true;
     }

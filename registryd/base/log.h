@@ -51,6 +51,8 @@ using Fields = std::initializer_list<Field>;
 
 void Init(Level level, Format format);
 void SetLevel(Level level);  // may be called at any time
+Level CurrentLevel();
+std::string_view ToString(Level level);  // "debug"
 bool Enabled(Level level);
 // "debug", "info", "warning", "error". Returns false and changes nothing for another word.
 bool ParseLevel(std::string_view word, Level* level);

@@ -1,13 +1,13 @@
-// Metrics in Prometheus' conventions. prometheus-cpp does the work; only metrics.cc sees it.
+// Metrics in Prometheus' conventions. prometheus-cpp writes the page; only metrics.cc sees it.
 //
-//   static metrics::Counter& calls = metrics::GetCounter("registryd_rpcs_total", "Calls.",
-//   {{"method", "Lookup"}}); calls.Add(); metrics::ScrapeHook hook([&] {
-//   gauge.Set(view->instances); });     // gauges that are read when somebody asks std::string page
-//   = metrics::Scrape();
+//   static metrics::Counter& lost = metrics::GetCounter("registryd_renewals_lost_total", "Renewals
+//   of unknown leases."); lost.Add(); metrics::ScrapeHook hook([&] { gauge.Set(view->instances);
+//   }); std::string page = metrics::Scrape();    // runs the hooks first
 //
 // Names: registryd_<what>_<unit>, counters end in _total. The same name and labels give the same
-// object, which lives as long as the process. Threads: any. Cost: Add is one atomic addition; look
-// objects up once, not in a hot path.
+// object, which lives as long as the process; labels are few and never named by a caller. Threads:
+// any. Cost: Add and Observe are one or two atomic additions on a cache line that few threads
+// share, about 10 ns; a counter takes 512 bytes. Look objects up once, not in a hot path.
 #pragma once
 
 #include <functional>
@@ -28,6 +28,7 @@ class Gauge {
  public:
   virtual ~Gauge() = default;
   virtual void Set(double value) = 0;
+  virtual void Add(double amount) = 0;
 };
 class Histogram {
  public:

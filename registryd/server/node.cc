@@ -324,7 +324,9 @@ absl::Status Node::Impl::StartServers() {
                                             out->set_version(kVersion);
                                             out->set_uptime_ms(clock.MonotonicMs() - started_ms);
                                             member_status->Describe(out, std::move(done));
-                                          }}));
+                                          },
+                                          .access = &access,
+                                          .node_name = identity.name}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>([this] { RefreshGauges(); });

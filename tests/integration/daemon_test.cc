@@ -99,6 +99,66 @@ TEST_F(DaemonTest, APortThatIsTakenIsRefusedByNumber) {
   EXPECT_NE(second.err.find(daemon_.address()), std::string::npos) << second.err;
 }
 
+std::string Page(const Daemon& daemon, const std::string& path) {
+  return RunProgram(
+             {"/bin/bash", "-c",
+              "exec 3<>/dev/tcp/${0%:*}/${0##*:} && printf 'GET %s HTTP/1.0\\r\\n\\r\\n' \"$1\" "
+              ">&3 && cat <&3",
+              daemon.http_address(), path})
+      .out;
+}
+
+TEST_F(DaemonTest, TheLogLevelChangesWhileItRuns) {
+  ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
+  const auto tell = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> argv{BinDir() + "/registry-cli", "--server", daemon_.address(),
+                                  "log-level"};
+    argv.insert(argv.end(), words.begin(), words.end());
+    return RunProgram(argv);
+  };
+  const auto register_one = [&] {
+    Stubs stubs(daemon_.address());
+    registry::v1::RegisterRequest request;
+    *request.add_instances() = Spec("web", "i-1");
+    registry::v1::RegisterResponse response;
+    EXPECT_TRUE(stubs.Register(request, &response).ok());
+  };
+  register_one();
+  EXPECT_EQ(daemon_.Log().find(" debug "), std::string::npos) << daemon_.Log();
+  EXPECT_NE(tell({}).out.find(" logs info"), std::string::npos);
+  EXPECT_NE(tell({"debug"}).out.find(" logs debug, before: info"), std::string::npos);
+  register_one();  // a mutating call is a line of the debug log
+  EXPECT_NE(daemon_.Log().find(" debug "), std::string::npos) << daemon_.Log();
+  EXPECT_EQ(tell({"-o", "json"}).out.find("\"level\": \"info\""), std::string::npos);
+  const Finished wrong = tell({"loud"});
+  EXPECT_EQ(wrong.exit, 1);
+  EXPECT_NE(wrong.err.find("debug, info, warning or error"), std::string::npos) << wrong.err;
+}
+
+TEST_F(DaemonTest, CallsAreCountedByMethodAndCode) {
+  ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
+  Stubs stubs(daemon_.address());
+  registry::v1::LookupRequest request;
+  request.set_service("web");
+  registry::v1::LookupResponse response;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(stubs.Lookup(request, &response).ok());
+  request.set_service("no/such name");
+  EXPECT_FALSE(stubs.Lookup(request, &response).ok());
+  registry::v1::KeepAliveRequest frame;
+  registry::v1::KeepAliveResponse answer;
+  ASSERT_TRUE(stubs.KeepAlive(frame, &answer).ok());
+  for (const std::string line :
+       {R"(registryd_rpcs_total{code="OK",method="Discovery/Lookup"} 3)",
+        R"(registryd_rpcs_total{code="INVALID_ARGUMENT",method="Discovery/Lookup"} 1)",
+        R"(registryd_rpc_seconds_count{method="Discovery/Lookup"} 4)",
+        R"(registryd_rpcs_total{code="OK",method="Lease/KeepAlive"} 1)",
+        R"(registryd_streams{method="Lease/KeepAlive"} 0)"}) {
+    EXPECT_TRUE(WaitFor([&] { return Page(daemon_, "/metrics").find(line) != std::string::npos; }))
+        << line << " is not in:\n"
+        << Page(daemon_, "/metrics");
+  }
+}
+
 TEST_F(DaemonTest, VersionAndHelpAnswerAndLeaveNothingBehind) {
   const Finished version = RunProgram({Program(), "--version"}, {}, dir_.path());
   EXPECT_EQ(version.exit, 0) << version.err;

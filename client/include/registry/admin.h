@@ -56,6 +56,13 @@ struct ClusterStatus {
   absl::Duration uptime = {};
 };
 
+// What a node logs. "debug", "info", "warning" or "error".
+struct LogLevel {
+  std::string node = {};
+  std::string level = {};   // now
+  std::string before = {};  // the call
+};
+
 class Admin {
  public:
   // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
@@ -68,6 +75,10 @@ class Admin {
   // Of the first server that answers. To ask one certain node, create an Admin with only that
   // server.
   absl::StatusOr<ClusterStatus> Status();
+
+  // Changes what a node logs, until it restarts; an empty level only asks. Of the first server that
+  // answers. INVALID_ARGUMENT: no such level.
+  absl::StatusOr<LogLevel> SetLogLevel(const std::string& level);
 
   // The servers that it knows, "host:port" each.
   const std::vector<std::string>& servers() const;
