@@ -97,6 +97,8 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddInstances(*app, action);
   AddStatus(*app, action);
   AddBench(*app, action);
+  AddRun(*app, action);
+  AddSidecar(*app, action);
   AddLogLevel(*app, action);
   AddCompletion(*app, action);
   return app;

@@ -22,6 +22,8 @@ void AddServices(CLI::App& app, Action* action);
 void AddInstances(CLI::App& app, Action* action);
 void AddStatus(CLI::App& app, Action* action);
 void AddBench(CLI::App& app, Action* action);
+void AddRun(CLI::App& app, Action* action);
+void AddSidecar(CLI::App& app, Action* action);
 void AddLogLevel(CLI::App& app, Action* action);
 void AddCompletion(CLI::App& app, Action* action);
 

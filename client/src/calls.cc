@@ -27,10 +27,13 @@ absl::StatusOr<RegisterResult> Register(ClientCore& core, const v1::RegisterRequ
 
 absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
                                             const std::vector<InstanceRef>& instances,
+                                            const DeregisterOptions& options,
                                             Clock::duration timeout) {
   v1::DeregisterRequest request;
   *request.mutable_request_id() = core.ids().Next();
   for (const InstanceRef& instance : instances) *request.add_instances() = ToProto(instance);
+  request.set_reason(options.reason);
+  request.set_process_exit(options.process_exit);
   v1::DeregisterResponse response;
   const absl::Status status =
       core.servers().Call({.name = "Deregister", .timeout = timeout, .write = true},

@@ -16,6 +16,7 @@ absl::StatusOr<RegisterResult> Register(ClientCore& core, const v1::RegisterRequ
 
 absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
                                             const std::vector<InstanceRef>& instances,
+                                            const DeregisterOptions& options,
                                             Clock::duration timeout);
 
 absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& update,

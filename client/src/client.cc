@@ -182,8 +182,9 @@ absl::StatusOr<std::unique_ptr<Subscription>> Client::Subscribe(
   return std::make_unique<Subscription>(std::move(owner), std::move(state));
 }
 
-absl::StatusOr<DeregisterResult> Client::Deregister(const std::vector<InstanceRef>& instances) {
-  return registry::Deregister(*core_, instances, core_->timeout());
+absl::StatusOr<DeregisterResult> Client::Deregister(const std::vector<InstanceRef>& instances,
+                                                    const DeregisterOptions& options) {
+  return registry::Deregister(*core_, instances, options, core_->timeout());
 }
 
 absl::StatusOr<ChangeResult> Client::Update(const InstanceUpdate& update) {

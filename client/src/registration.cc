@@ -49,11 +49,11 @@ absl::Status TakeOut(ClientCore& core, const RenewalEntry::LeftBehind& left,
     if (!revoked.ok() && !gone(revoked.status())) return revoked.status();
   }
   if (left.instances.empty()) return absl::OkStatus();
-  const absl::Status together = Deregister(core, left.instances, time_left()).status();
+  const absl::Status together = Deregister(core, left.instances, {}, time_left()).status();
   if (!gone(together)) return together;
   // One of them has a newer life and the call is all or nothing.
   for (const InstanceRef& instance : left.instances) {
-    const absl::Status alone = Deregister(core, {instance}, time_left()).status();
+    const absl::Status alone = Deregister(core, {instance}, {}, time_left()).status();
     if (!alone.ok() && !gone(alone)) return alone;
   }
   return absl::OkStatus();

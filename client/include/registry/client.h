@@ -79,6 +79,12 @@ struct GrantLeaseOptions {
   uint64_t lease_id = 0;  // 0: a random one
 };
 
+struct DeregisterOptions {
+  std::string reason = {};  // for people, kept in the history; up to 256 characters
+  // The caller has seen the processes end, and says how in `reason`: "process exited 137".
+  bool process_exit = false;
+};
+
 class ClientCore;  // connections, ids, the renewal thread; in src/
 
 class Client {
@@ -120,7 +126,8 @@ class Client {
                                                           const SubscriptionOptions& options = {});
 
   // Takes 1 to 1,000 instances out. An absent one is not an error: see `removed`.
-  absl::StatusOr<DeregisterResult> Deregister(const std::vector<InstanceRef>& instances);
+  absl::StatusOr<DeregisterResult> Deregister(const std::vector<InstanceRef>& instances,
+                                              const DeregisterOptions& options = {});
 
   absl::StatusOr<ChangeResult> Update(const InstanceUpdate& update);
 
