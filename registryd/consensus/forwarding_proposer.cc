@@ -1,5 +1,6 @@
 #include "registryd/consensus/forwarding_proposer.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -73,7 +74,7 @@ void ForwardingProposer::Propose(std::string command, ProposeDone done) {
     {
       MutexLock lock(mutex_);
       flight = ++flights_;
-      flying_[flight] = {leader, answer};
+      flying_[flight] = Flying{leader, answer};
     }
     parts_.peers->Call(leader, kProposeMethod, command, kProposeTimeoutMs,
                        [this, self, answer, flight](absl::StatusOr<std::string> reply) {
@@ -200,17 +201,28 @@ bool ForwardingProposer::Land(uint64_t flight) {
 void ForwardingProposer::OnLeadership() {
   const NodeId leader = parts_.leader();
   if (!leader) return;
-  // A former leader may have been stopped, or cut off: its answers would come late or never.
+  const int64_t give_up_ms = parts_.clock->MonotonicMs() + kFormerLeaderMs;
+  {
+    MutexLock lock(mutex_);
+    for (auto& [number, flight] : flying_) {
+      if (flight.leader != leader) flight.give_up_ms = std::min(flight.give_up_ms, give_up_ms);
+    }
+  }
+  RetryWaiting();
+}
+
+void ForwardingProposer::GiveUpFormerLeaders() {
+  const int64_t now = parts_.clock->MonotonicMs();
   std::vector<std::shared_ptr<ProposeDone>> lost;
   {
     MutexLock lock(mutex_);
     for (auto flight = flying_.begin(); flight != flying_.end();) {
-      if (flight->second.leader == leader) {
+      if (flight->second.give_up_ms > now) {
         ++flight;
-      } else {
-        lost.push_back(std::move(flight->second.done));
-        flight = flying_.erase(flight);
+        continue;
       }
+      lost.push_back(std::move(flight->second.done));
+      flight = flying_.erase(flight);
     }
   }
   for (const auto& done : lost) {
@@ -218,10 +230,12 @@ void ForwardingProposer::OnLeadership() {
         "another node leads since; the outcome is unknown, repeating with the same request id is "
         "safe"));
   }
-  RetryWaiting();
 }
 
-void ForwardingProposer::Tick() { RetryWaiting(); }
+void ForwardingProposer::Tick() {
+  GiveUpFormerLeaders();
+  RetryWaiting();
+}
 
 void ForwardingProposer::Stop() {
   std::vector<AttemptPtr> waiting;

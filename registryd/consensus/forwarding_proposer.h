@@ -2,8 +2,8 @@
 // read index.
 //
 //   ForwardingProposer proposer({.local = &raft, .peers = peers, .leader = [&] { ... }, ...});
-//   proposer.Serve();                          // answers the other members, before the transport
-//   serves proposer.Propose(command, done);           // on any member, as if it led
+//   proposer.Serve();                   // answers the other members; before the transport serves
+//   proposer.Propose(command, done);    // on any member, as if it led
 //
 // On a follower the command's bytes travel to the leader, and the encoded reply comes back. Before
 // `done` runs the member waits (for at most kOwnWriteMs) until it has applied the write itself, so
@@ -12,8 +12,8 @@
 // While there is no leader, proposals and reads wait here: they go on as soon as one is known, and
 // are answered UNAVAILABLE after `patience_ms`. So an election, or a leader that hands over, is a
 // pause and not an error. What the leader may have taken is never sent twice: where its answer is
-// lost, or another node leads before it came, `done` gets ABORTED. Reads that wait for the leader's
-// index share one question.
+// lost, or has not come kFormerLeaderMs after another one began to lead, `done` gets ABORTED. Reads
+// that wait for the leader's index share one question.
 //
 // Threads: any; OnLeadership by the raft thread or any other; Tick about every 100 ms by one
 // thread. Limits: kWaitingMax proposals and reads, kWaitingBytes of commands, RESOURCE_EXHAUSTED
@@ -42,6 +42,9 @@ class ForwardingProposer final : public Proposer {
   static constexpr size_t kWaitingMax = 16'384;
   static constexpr size_t kWaitingBytes = 32 << 20;
   static constexpr int64_t kOwnWriteMs = 1'000;
+  // A leader that handed over still answers what it had taken; one that was stopped or cut off does
+  // not.
+  static constexpr int64_t kFormerLeaderMs = 500;
 
   struct Parts {
     Proposer* local = nullptr;  // this member's Raft
@@ -87,11 +90,13 @@ class ForwardingProposer final : public Proposer {
   struct Flying {
     NodeId leader;
     std::shared_ptr<ProposeDone> done;
+    int64_t give_up_ms = INT64_MAX;  // somebody else leads since
   };
 
   void Try(const AttemptPtr& attempt);
   void Wait(AttemptPtr attempt);
   void RetryWaiting();
+  void GiveUpFormerLeaders();
   void AskForReads();
   // True once for each: whoever gets it answers.
   bool Land(uint64_t flight);

@@ -2,19 +2,22 @@
 // forwarded writes, read indexes, renewals, status, drains, checks, snapshots in chunks.
 //
 //   calls->Handle("status", [](PeerRequest request, PeerReply reply) {
-//   std::move(reply)(Encode(...)); }); calls->Call(leader, "status", bytes, 500,
-//   [](absl::StatusOr<std::string> answer) { ... });
+//     std::move(reply)(Encode(...));
+//   });
+//   calls->Call(leader, "status", bytes, 500, [](absl::StatusOr<std::string> answer) { ... });
 //
 // Bytes only: caller and handler agree on what they mean, and must still do so when they are of two
 // builds. The channel has a connection of its own, so a large answer never stands before a
 // heartbeat. Each request stands alone: two of them may overtake each other.
 //
 // Errors: what the handler answers comes back as it is. Besides, the channel answers itself
-//   UNAVAILABLE         the request was not sent: nobody with this id, no connection, or this node
-//   stops ABORTED             the request may or may not have been handled: the connection broke,
-//   or time ran out RESOURCE_EXHAUSTED  too much is under way to this peer UNIMPLEMENTED       the
-//   peer has no such method (an older build) FAILED_PRECONDITION the peer is of another cluster, or
-//   another node
+//   UNAVAILABLE          the request was not sent: nobody with this id, no connection, or this node
+//                        stops
+//   ABORTED              the request may or may not have been handled: the connection broke, or
+//                        time ran out
+//   RESOURCE_EXHAUSTED   too much is under way to this peer
+//   UNIMPLEMENTED        the peer has no such method (an older build)
+//   FAILED_PRECONDITION  the peer is of another cluster, or another node
 // A call to this node itself runs its handler at once, on the calling thread.
 //
 // Threads: Call from any thread, never blocks. `done` and handlers run once, on any thread, and

@@ -3,9 +3,9 @@
 //   ASSIGN_OR_RETURN(auto peers, PeerTransport::Listen("10.0.0.1", 7401, security));
 //   peers->Handle("status", handler);                 // requests that this node answers
 //   RaftThread raft({.transport = peers.get(), ...});
-//   peers->Serve({.self = identity, .on_message = [&](PeerMessage m) { raft.Receive(std::move(m));
-//   }, ...}); peers->Call(leader, "status", bytes, 500, done); peers->Stop(); // after whatever its
-//   handlers and callbacks use has stopped
+//   peers->Serve({.self = identity, .on_message = ..., .on_lost = ..., .address_of = ...});
+//   peers->Call(leader, "status", bytes, 500, done);
+//   peers->Stop();              // after whatever its handlers and callbacks use has stopped
 //
 // Messages of one direction and peer arrive in order or not at all, a reconnect included
 // (peer_sender.h, peer_service.h); requests have connections of their own (peer_calls.h). Both

@@ -2,8 +2,8 @@
 // kGatherMs and sent to the leader in one frame.
 //
 //   RenewalRelay relay({.driver = &driver, .peers = peers, .self = id, .leader = [&] { ... }});
-//   relay.Serve();                             // answers the other members, before the transport
-//   serves relay.Renew(std::move(frame));             // any thread
+//   relay.Serve();                      // answers the other members; before the transport serves
+//   relay.Renew(std::move(frame));      // any thread
 //
 // A frame that nobody could take now (no leader, no answer from it) is answered `accepted = false`:
 // nothing is renewed, nothing expires for it, and the owner sends it again.

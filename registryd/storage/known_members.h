@@ -7,8 +7,7 @@
 // is counted.
 //
 //   ASSIGN_OR_RETURN(auto known, KnownMembers::Open(dir + "/members", cluster));
-//   RETURN_IF_ERROR(known->Meet(id, "b", data_id));      // FAILED_PRECONDITION: b has lost its
-//   data
+//   RETURN_IF_ERROR(known->Meet(id, "b", data_id));  // FAILED_PRECONDITION: b has lost its data
 //
 // One line a member, "node data-id name", behind a first line with the cluster; written whole and
 // synced, then renamed. What was known of another cluster is forgotten. Threads: any; a first

@@ -2,9 +2,9 @@
 // handlers are run by it.
 //
 //   FakePeerCalls peers;
-//   part.Do();                                            // calls peers.Call(leader, "propose",
-//   ...) std::move(peers.Take("propose").done)("bytes"); EXPECT_EQ(*peers.Ask("propose", "bytes"),
-//   ...);       // as another member would
+//   part.Do();                                     // calls peers.Call(leader, "propose", ...)
+//   std::move(peers.Take("propose").done)("bytes");
+//   EXPECT_EQ(*peers.Ask("propose", "bytes"), ...);    // as another member would
 //
 // Threads: any.
 #pragma once

@@ -3,8 +3,8 @@
 //
 //   RecordingClients clients(cluster.apis(), {.clients = 6, .keys = 12});
 //   ... kill, cut, restart ...
-//   clients.WaitForWrites(50);                  // that 50 more writes were acknowledged from now
-//   on const History history = clients.Stop();
+//   clients.WaitForWrites(50);       // that 50 more writes were acknowledged from now on
+//   const History history = clients.Stop();
 //
 // A key is the service "k-<n>" with the one permanent instance "x"; its value is a label. Client i
 // prefers node i and goes on to the next one after an error. Writes have a request id and are never

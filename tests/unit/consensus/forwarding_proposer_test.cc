@@ -189,6 +189,12 @@ TEST_F(ForwardingProposerTest, ANewLeaderEndsTheWaitForAFormerOne) {
   Lead(kOther);  // the same: nothing changes
   EXPECT_EQ(outcomes_[a], "pending");
   Lead(NodeId(3));
+  // One that handed over still answers.
+  clock_.Advance(ForwardingProposer::kFormerLeaderMs - 1);
+  proposer_->Tick();
+  EXPECT_EQ(outcomes_[a], "pending");
+  clock_.Advance(1);
+  proposer_->Tick();
   EXPECT_EQ(outcomes_[a], "ABORTED");
   std::move(call.done)("7:done");  // late
   EXPECT_EQ(outcomes_[a], "ABORTED");
