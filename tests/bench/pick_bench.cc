@@ -3,6 +3,7 @@
 //
 //   pick_bench             the table of docs/client.md
 //   pick_bench --smoke     a short run that shows that it works
+#include <malloc.h>
 #include <poll.h>
 
 #include <ctime>
@@ -25,6 +26,19 @@ namespace {
 
 thread_local uint64_t allocations = 0;
 std::atomic<uint64_t> live_bytes{0};
+
+void* Counted(void* memory) {
+  if (memory == nullptr) std::abort();
+  ++allocations;
+  live_bytes.fetch_add(malloc_usable_size(memory), std::memory_order_relaxed);
+  return memory;
+}
+
+void Freed(void* memory) {
+  if (memory == nullptr) return;
+  live_bytes.fetch_sub(malloc_usable_size(memory), std::memory_order_relaxed);
+  std::free(memory);
+}
 
 int64_t Nanos(clockid_t clock) {
   timespec now{};
@@ -136,23 +150,19 @@ void MeasureMemory(size_t instances) {
 }  // namespace
 
 // The counting allocator: every allocation of the process, and the bytes that are alive.
-void* operator new(size_t size) {
-  ++allocations;
-  auto* block = static_cast<size_t*>(std::malloc(size + 16));
-  if (block == nullptr) std::abort();
-  block[0] = size;
-  live_bytes.fetch_add(size, std::memory_order_relaxed);
-  return block + 2;
+void* operator new(size_t size) { return Counted(std::malloc(size)); }
+
+void* operator new(size_t size, std::align_val_t alignment) {
+  const auto unit = static_cast<size_t>(alignment);
+  return Counted(std::aligned_alloc(unit, (size + unit - 1) / unit * unit));
 }
 
-void operator delete(void* memory) noexcept {
-  if (memory == nullptr) return;
-  auto* block = static_cast<size_t*>(memory) - 2;
-  live_bytes.fetch_sub(block[0], std::memory_order_relaxed);
-  std::free(block);
+void operator delete(void* memory) noexcept { Freed(memory); }
+void operator delete(void* memory, size_t /*size*/) noexcept { Freed(memory); }
+void operator delete(void* memory, std::align_val_t /*alignment*/) noexcept { Freed(memory); }
+void operator delete(void* memory, size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
+  Freed(memory);
 }
-
-void operator delete(void* memory, size_t /*size*/) noexcept { operator delete(memory); }
 
 int main(int argc, char** argv) {
   const bool smoke = argc > 1 && std::strcmp(argv[1], "--smoke") == 0;

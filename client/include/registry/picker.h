@@ -9,8 +9,8 @@
 // PASSING: a registry that loses sight of many at once must not send all the traffic to the few
 // others.
 //
-// Threads: Pick and Done from any thread, lock-free, without allocation, within 100 ns
-// (docs/client.md has the measured numbers). Changes of the view do not hold up a pick. A Picker
+// Threads: Pick and Done from any thread, lock-free and without allocation (docs/client.md has what
+// they cost). Changes of the view do not hold up a pick. A Picker
 // has no thread. A Picked may outlive its Picker, and its instance stays valid as long as it lives,
 // also when the registry has taken it out.
 #pragma once
