@@ -1,5 +1,6 @@
 #include "registryd/core/command_run.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -141,6 +142,13 @@ absl::Status CommandRun::Do(const RemoveCritical& command) {
     ++reply.count;
   }
   outcome_.reply.value = reply;
+  return absl::OkStatus();
+}
+
+absl::Status CommandRun::Do(const TrimHistory& command) {
+  Revision& floor = registry_.counters_.history_floor;
+  floor = std::max(floor, std::min(command.floor, registry_.counters_.revision));
+  outcome_.reply.value = CountReply{};
   return absl::OkStatus();
 }
 

@@ -32,6 +32,7 @@ class CommandRun {
   absl::Status Do(const RevokeLease& command);
   absl::Status Do(const ExpireLeases& command);
   absl::Status Do(const RemoveCritical& command);
+  absl::Status Do(const TrimHistory& command);
 
   absl::Status Again(const Register& command);
   absl::Status Again(const Deregister& command);
@@ -41,6 +42,7 @@ class CommandRun {
   absl::Status Again(const RevokeLease&) { return AgainCount(); }
   absl::Status Again(const ExpireLeases&) { return AgainCount(); }
   absl::Status Again(const RemoveCritical&) { return AgainCount(); }
+  absl::Status Again(const TrimHistory&) { return AgainCount(); }
   absl::Status AgainOne(const Target& target);
   absl::Status AgainCount();
 

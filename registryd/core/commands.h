@@ -94,8 +94,15 @@ struct RemoveCritical {
   friend bool operator==(const RemoveCritical&, const RemoveCritical&) = default;
 };
 
+// Changes up to this revision are forgotten by the history. Proposed by the leader's upkeep; it never moves back, and
+// never beyond the present revision. Changes nothing that is visible.
+struct TrimHistory {
+  Revision floor;
+  friend bool operator==(const TrimHistory&, const TrimHistory&) = default;
+};
+
 using Command = std::variant<Register, Deregister, Update, SetHealth, GrantLease, RevokeLease,
-                             ExpireLeases, RemoveCritical>;
+                             ExpireLeases, RemoveCritical, TrimHistory>;
 
 struct RequestId {
   uint64_t client_id = 0;  // 0: no request id
@@ -129,7 +136,7 @@ struct InstanceReply {  // of Update and SetHealth
 struct LeaseReply {  // of GrantLease
   Lease lease;
 };
-struct CountReply {  // of RevokeLease, ExpireLeases, RemoveCritical: instances that left or turned
+struct CountReply {  // of RevokeLease, ExpireLeases, RemoveCritical: instances that left or turned; of TrimHistory: 0
   uint64_t count = 0;
 };
 struct Reply {

@@ -40,6 +40,7 @@ struct Counters {
   LeaseEpoch next_epoch{1};
   uint64_t requests_seen = 0;
   uint64_t digest = 0;
+  Revision history_floor;  // changes after this are kept in history
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 

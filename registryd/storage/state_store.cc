@@ -6,7 +6,10 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/core/limits.h"
+#include "registryd/storage/history_keys.h"
+#include "registryd/storage/history_reader_impl.h"
 #include "registryd/storage/rocks_database.h"
+#include "registryd/wire/history_codec.h"
 #include "rocksdb/write_batch.h"
 
 namespace registryd::storage {
@@ -27,6 +30,7 @@ constexpr size_t kInstances = 0;
 constexpr size_t kLeases = 1;
 constexpr size_t kRequests = 2;
 constexpr size_t kMeta = 3;
+constexpr size_t kHistory = 4;
 constexpr std::string_view kStateKey = "state";
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
@@ -34,9 +38,7 @@ rocksdb::Slice Slice(std::string_view view) { return {view.data(), view.size()};
 
 template <size_t size>
 std::string BigEndian(uint64_t value) {
-  std::string out(size, '\0');
-  for (size_t i = size; i-- > 0; value >>= 8) out[i] = static_cast<char>(value & 0xFF);
-  return out;
+  return BigEndian64(value).substr(8 - size);
 }
 
 template <size_t size>
@@ -65,11 +67,8 @@ std::string Printable(std::string_view key) {
 }  // namespace
 
 struct StateBatch::Impl {
-  struct InstanceWrite {
-    core::InstancePtr instance;
-    bool removed;
-  };
-  std::vector<InstanceWrite> instances;
+  // Of each command that changed instances: its reply is not held.
+  std::vector<core::Outcome> outcomes;
   std::vector<core::LeaseChange> leases;
   std::vector<core::RequestSlot> requests;
 };
@@ -78,16 +77,19 @@ StateBatch::StateBatch() : impl_(std::make_unique<Impl>()) {}
 StateBatch::~StateBatch() = default;
 
 void StateBatch::Add(const core::Outcome& outcome) {
-  for (const core::InstanceChange& change : outcome.instances) {
-    const bool removed = change.after == nullptr;
-    impl_->instances.push_back({removed ? change.before : change.after, removed});
+  if (!outcome.instances.empty()) {
+    core::Outcome& held = impl_->outcomes.emplace_back();
+    held.reply.revision = outcome.reply.revision;
+    held.instances = outcome.instances;
+    held.actor = outcome.actor;
+    held.time_ms = outcome.time_ms;
   }
   impl_->leases.insert(impl_->leases.end(), outcome.leases.begin(), outcome.leases.end());
   if (outcome.request) impl_->requests.push_back(*outcome.request);
 }
 
 void StateBatch::Clear() {
-  impl_->instances.clear();
+  impl_->outcomes.clear();
   impl_->leases.clear();
   impl_->requests.clear();
 }
@@ -121,10 +123,25 @@ struct StateStore::Impl {
   }
   absl::StatusOr<std::optional<wire::StoredState>> LoadState();
   absl::Status LoadRecords(core::Registry* registry);
+  absl::Status LoadHistoryPosition();
+  // The range's changes: the instances as they are now, and the history of each.
+  void PutChanges(const core::Outcome& outcome);
+  void Put(size_t family, std::string_view key, std::string_view value) {
+    database->MustSucceed(writes.Put(database->family(family), Slice(key), Slice(value)),
+                          "preparing a write to");
+  }
+  void Remove(size_t family, std::string_view key) {
+    database->MustSucceed(writes.Delete(database->family(family), Slice(key)),
+                          "preparing a write to");
+  }
 
-  std::unique_ptr<Database> database;
+  // Shared with the readers of the history.
+  std::shared_ptr<Database> database;
   rocksdb::WriteBatch writes;  // kept for its memory
-  std::string bytes;
+  std::string before;
+  std::string after;
+  wire::HistoryEncoder history;
+  uint64_t history_position = 0;  // bytes of history ever written
 };
 
 absl::StatusOr<std::optional<wire::StoredState>> StateStore::Impl::LoadState() {
@@ -186,7 +203,8 @@ absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const std::string& 
   options.families = {{"instances", 32u << 20, true},
                       {"leases", 8u << 20, true},
                       {"requests", 8u << 20, true},
-                      {"meta", 1u << 20}};
+                      {"meta", 1u << 20},
+                      {"history", 32u << 20}};
   options.wal_damage = WalDamage::kStopThere;
   ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options));
   return std::unique_ptr<StateStore>(new StateStore(std::make_unique<Impl>(std::move(database))));
@@ -196,49 +214,128 @@ absl::StatusOr<StateStore::Position> StateStore::Load(core::Registry* registry) 
   ASSIGN_OR_RETURN(const std::optional<wire::StoredState> state, impl_->LoadState());
   if (!state) return Position();
   RETURN_IF_ERROR(impl_->LoadRecords(registry));
+  RETURN_IF_ERROR(impl_->LoadHistoryPosition());
   if (absl::Status status = registry->FinishLoad(state->counters); !status.ok()) {
     return impl_->database->Damaged(std::string(status.message()));
   }
   return Position{state->applied_index, state->applied_term};
 }
 
+absl::Status StateStore::Impl::LoadHistoryPosition() {
+  const std::unique_ptr<rocksdb::Iterator> at(
+      database->db().NewIterator({}, database->family(kHistory)));
+  at->SeekForPrev(EntryKey(Revision(UINT64_MAX)));
+  if (!at->status().ok()) return database->Damaged(at->status().ToString());
+  if (!at->Valid() || View(at->key())[0] != kEntryTag) return absl::OkStatus();
+  const auto newest =
+      wire::DecodeHistoryRecord(View(at->value()), [](std::string_view) { return false; });
+  if (!newest.ok()) return database->Damaged(std::string(newest.status().message()));
+  history_position = newest->position + at->value().size();
+  return absl::OkStatus();
+}
+
+void StateStore::Impl::PutChanges(const core::Outcome& outcome) {
+  const Revision revision = outcome.reply.revision;
+  history.Begin(outcome, history_position);
+  std::string_view service;
+  for (const core::InstanceChange& change : outcome.instances) {
+    before.clear();
+    after.clear();
+    if (change.before) wire::EncodeInstanceRecord(*change.before, &before);
+    if (change.after) {
+      wire::EncodeInstanceRecord(*change.after, &after);
+      Put(kInstances, change.name().text(), after);
+    } else {
+      Remove(kInstances, change.name().text());
+    }
+    history.Add(change, before, after);
+    // A call is mostly about one service; writing its key again would do no harm.
+    if (change.name().service_name() == service) continue;
+    service = change.name().service_name();
+    Put(kHistory, ServiceKey(service, revision), {});
+  }
+  Put(kHistory, EntryKey(revision), history.bytes());
+  history_position += history.bytes().size();
+}
+
 void StateStore::Commit(StateBatch& batch, const core::Counters& counters, Position position) {
   Database& database = *impl_->database;
-  rocksdb::WriteBatch& writes = impl_->writes;
-  std::string& bytes = impl_->bytes;
-  const auto put = [&](size_t family, std::string_view key) {
-    database.MustSucceed(writes.Put(database.family(family), Slice(key), bytes),
-                         "preparing a write to");
-  };
-  const auto remove = [&](size_t family, std::string_view key) {
-    database.MustSucceed(writes.Delete(database.family(family), Slice(key)),
-                         "preparing a write to");
-  };
-  writes.Clear();
-  for (const auto& [instance, removed] : batch.impl_->instances) {
-    if (removed) {
-      remove(kInstances, instance->name().text());
-      continue;
-    }
-    wire::EncodeInstanceRecord(*instance, &bytes);
-    put(kInstances, instance->name().text());
-  }
+  std::string& bytes = impl_->after;
+  impl_->writes.Clear();
+  for (const core::Outcome& outcome : batch.impl_->outcomes) impl_->PutChanges(outcome);
   for (const core::LeaseChange& change : batch.impl_->leases) {
     const std::string key = BigEndian<8>(change.id.value());
     if (!change.after) {
-      remove(kLeases, key);
+      impl_->Remove(kLeases, key);
       continue;
     }
     wire::EncodeLeaseRecord(*change.after, &bytes);
-    put(kLeases, key);
+    impl_->Put(kLeases, key, bytes);
   }
   for (const core::RequestSlot& request : batch.impl_->requests) {
     wire::EncodeRequestRecord(request, &bytes);
-    put(kRequests, BigEndian<4>(request.slot));
+    impl_->Put(kRequests, BigEndian<4>(request.slot), bytes);
   }
   wire::EncodeStateRecord({counters, position.index, position.term}, &bytes);
-  put(kMeta, kStateKey);
-  database.MustSucceed(database.db().Write({}, &writes), "writing to");
+  impl_->Put(kMeta, kStateKey, bytes);
+  database.MustSucceed(database.db().Write({}, &impl_->writes), "writing to");
+}
+
+absl::StatusOr<std::unique_ptr<HistoryReader>> StateStore::ReadHistory() const {
+  auto reader = std::make_unique<HistoryReader::Impl>(impl_->database, kHistory);
+  const Database& database = *impl_->database;
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = impl_->database->db().Get(
+      reader->options(), impl_->database->family(kMeta), Slice(kStateKey), &value);
+  if (!status.ok() && !status.IsNotFound()) return database.Damaged(status.ToString());
+  Revision floor;
+  Revision last;
+  if (status.ok()) {
+    ASSIGN_OR_RETURN(const wire::StoredState state, wire::DecodeStateRecord(View(value)));
+    last = state.counters.revision;
+    floor = state.counters.history_floor;
+    // What is trimmed goes bit by bit, and a state may have come without its history.
+    const std::unique_ptr<rocksdb::Iterator> at(
+        impl_->database->db().NewIterator(reader->options(), reader->family));
+    at->Seek(EntryKey(floor + 1));
+    if (!at->status().ok()) return database.Damaged(at->status().ToString());
+    const bool there = at->Valid() && View(at->key())[0] == kEntryTag;
+    const auto first = there ? RevisionOfKey(View(at->key())) : std::nullopt;
+    floor = first ? *first - 1 : last;
+  }
+  return std::unique_ptr<HistoryReader>(new HistoryReader(std::move(reader), floor, last));
+}
+
+absl::StatusOr<size_t> StateStore::DropHistory(size_t entries_max) {
+  Database& database = *impl_->database;
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status =
+      database.db().Get({}, database.family(kMeta), Slice(kStateKey), &value);
+  if (status.IsNotFound()) return 0;
+  if (!status.ok()) return database.Damaged(status.ToString());
+  ASSIGN_OR_RETURN(const wire::StoredState state, wire::DecodeStateRecord(View(value)));
+  rocksdb::WriteBatch drop;
+  size_t dropped = 0;
+  const std::unique_ptr<rocksdb::Iterator> at(
+      database.db().NewIterator({}, database.family(kHistory)));
+  for (at->Seek(EntryKey(Revision())); at->Valid() && dropped < entries_max; at->Next()) {
+    const auto revision = RevisionOfKey(View(at->key()));
+    if (View(at->key())[0] != kEntryTag || !revision || *revision > state.counters.history_floor) {
+      break;
+    }
+    const auto remove = [&](std::string_view key) {
+      database.MustSucceed(drop.Delete(database.family(kHistory), Slice(key)),
+                           "preparing a write to");
+    };
+    ASSIGN_OR_RETURN(const std::vector<std::string> services,
+                     wire::ServicesOfHistoryRecord(View(at->value())));
+    for (const std::string& service : services) remove(ServiceKey(service, *revision));
+    remove(View(at->key()));
+    ++dropped;
+  }
+  if (!at->status().ok()) return database.Damaged(at->status().ToString());
+  if (dropped > 0) database.MustSucceed(database.db().Write({}, &drop), "writing to");
+  return dropped;
 }
 
 void StateStore::Sync() {

@@ -1,5 +1,5 @@
-// The state's RocksDB: instances, leases, the request window and the applied index, one write batch
-// per commit.
+// The state's RocksDB: instances, leases, the request window, the history and the applied index,
+// one write batch per commit.
 //
 //   ASSIGN_OR_RETURN(auto store, StateStore::Open(dir));
 //   ASSIGN_OR_RETURN(auto applied, store->Load(&registry));    // fills an empty core::Registry
@@ -14,13 +14,16 @@
 //   family "leases"     id, 8 bytes, big endian    -> LeaseRecord
 //   family "requests"   slot, 4 bytes, big endian  -> RequestRecord
 //   family "meta"       "state"                    -> StateRecord
+//   family "history"    'r', revision, big endian  -> HistoryRecord: what one command changed
+//                       's', service, 0, revision  -> nothing: where a service has one
 //
-// What is promised: all four families always stand at the same commit. After kill -9 that is the
+// What is promised: all families always stand at the same commit. After kill -9 that is the
 // last one; after a power loss or damage to the write-ahead files it may be an older one, never
 // older than the last Sync unless bytes that were synced are damaged. Load says which, and the Raft
 // log replays the rest; where the log does not reach back so far, the caller must refuse.
 //
-// Threads: Commit on the loop; Sync from the worker or the raft thread (it is thread-safe).
+// Threads: Commit on the loop; Sync and DropHistory from the worker or the raft thread; ReadHistory
+// from any.
 //
 // Errors: Open and Load answer DATA_LOSS naming the file or key; a failed Commit or Sync stops the
 // process (the log replays it after the restart).
@@ -36,6 +39,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "registryd/core/registry.h"
+#include "registryd/storage/history_reader.h"
 #include "registryd/wire/record_codec.h"
 
 namespace registryd::storage {
@@ -74,6 +78,13 @@ class StateStore {
   void Commit(StateBatch& batch, const core::Counters& counters, Position position);
   // Returns when everything committed so far is on disk. Called before the log is cut.
   void Sync();
+
+  // The history as of now. It may outlive the store, and keeps its files open.
+  absl::StatusOr<std::unique_ptr<HistoryReader>> ReadHistory() const;
+  // Takes entries that the state's history floor has passed off the disk, the oldest first; how
+  // many. Readers have not seen them since the floor moved, so each member does this in its own
+  // time.
+  absl::StatusOr<size_t> DropHistory(size_t entries_max);
 
  private:
   struct Impl;

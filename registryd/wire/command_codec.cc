@@ -99,6 +99,10 @@ void ToProto(const core::RemoveCritical& command, pb::CommandBody* body) {
   for (const core::Target& target : command.targets) TargetToProto(target, out->add_targets());
 }
 
+void ToProto(const core::TrimHistory& command, pb::CommandBody* body) {
+  body->mutable_trim_history()->set_floor(command.floor.value());
+}
+
 absl::StatusOr<core::Target> FromProto(const pb::Target& target) {
   core::Target out;
   ASSIGN_OR_RETURN(out.name, NameFromProto(target.name()));
@@ -201,6 +205,8 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
       ASSIGN_OR_RETURN(out.targets, FromProto(body.remove_critical().targets()));
       return out;
     }
+    case pb::CommandBody::kTrimHistory:
+      return core::TrimHistory{Revision(body.trim_history().floor())};
     case pb::CommandBody::COMMAND_NOT_SET:
       break;
   }

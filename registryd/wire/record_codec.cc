@@ -159,6 +159,7 @@ void EncodeStateRecord(const StoredState& state, std::string* out) {
   record.set_next_lease_epoch(state.counters.next_epoch.value());
   record.set_requests_seen(state.counters.requests_seen);
   record.set_digest(state.counters.digest);
+  record.set_history_floor(state.counters.history_floor.value());
   record.set_format(kStateFormat);
   Serialize(record, out);
 }
@@ -178,6 +179,7 @@ absl::StatusOr<StoredState> DecodeStateRecord(std::string_view bytes) {
   out.counters.next_epoch = LeaseEpoch(record.next_lease_epoch());
   out.counters.requests_seen = record.requests_seen();
   out.counters.digest = record.digest();
+  out.counters.history_floor = Revision(record.history_floor());
   out.applied_index = LogIndex(record.applied_index());
   out.applied_term = Term(record.applied_term());
   return out;

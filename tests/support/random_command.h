@@ -25,6 +25,8 @@ class RandomCommand {
   bool OneIn(uint64_t n) { return Below(n) == 0; }
 
   core::Command Next(const core::Registry& registry) {
+    if (OneIn(30))
+      return core::TrimHistory{Revision(Below(registry.counters().revision.value() + 2))};
     switch (Below(10)) {
       case 0:
       case 1:

@@ -147,6 +147,12 @@ struct Edit {
     return true;
   }
 
+  bool Do(const core::TrimHistory& command) {
+    const uint64_t floor = std::min(command.floor.value(), state.revision);
+    state.history_floor = std::max(state.history_floor, floor);
+    return true;
+  }
+
   // A repeated request: `state` is only read.
   void Again(const core::Register& command) {
     const uint64_t lease = command.lease ? command.lease->id.value() : 0;

@@ -162,6 +162,7 @@ Command ParseCommand(Line& line) {
     }
     return command;
   }
+  if (line.verb == "trim") return TrimHistory{Revision(std::stoull(line.words.at(0)))};
   if (line.verb == "remove") return RemoveCritical{ParseTargets(line.words)};
   throw std::invalid_argument("unknown command " + line.verb);
 }

@@ -160,12 +160,15 @@ TEST_F(StateCrash, AHoleBetweenTwoWalsEndsTheReplay) {
     options.avoid_flush_during_recovery = true;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
     rocksdb::DB* db = nullptr;
-    ASSERT_TRUE(
-        rocksdb::DB::Open(
-            options, dir_ / "two",
-            {{"instances", {}}, {"leases", {}}, {"requests", {}}, {"meta", {}}, {"default", {}}},
-            &handles, &db)
-            .ok());
+    ASSERT_TRUE(rocksdb::DB::Open(options, dir_ / "two",
+                                  {{"instances", {}},
+                                   {"leases", {}},
+                                   {"requests", {}},
+                                   {"meta", {}},
+                                   {"history", {}},
+                                   {"default", {}}},
+                                  &handles, &db)
+                    .ok());
     std::string record;
     wire::EncodeStateRecord({original.registry().counters(), LogIndex(1'000), Term(3)}, &record);
     ASSERT_TRUE(db->Put({}, handles[3], "state", record).ok());

@@ -132,10 +132,12 @@ class StateContents : public testing::Test {
     CopyTree(dir_ / "state", dir_ / "copy");
     {
       const size_t size = 1u << 20;
-      auto database = Database::Open(
-          {.dir = dir_ / "copy",
-           .families = {
-               {"instances", size}, {"leases", size}, {"requests", size}, {"meta", size}}});
+      auto database = Database::Open({.dir = dir_ / "copy",
+                                      .families = {{"instances", size},
+                                                   {"leases", size},
+                                                   {"requests", size},
+                                                   {"meta", size},
+                                                   {"history", size}}});
       ASSERT_TRUE(database.ok()) << database.status();
       change(**database);
     }

@@ -110,7 +110,8 @@ TEST(RecordCodecTest, BringsRequestsBack) {
 
 TEST(RecordCodecTest, BringsTheStateBack) {
   StoredState state;
-  state.counters = {ClusterId(kMost), Revision(2), 1'700'000'000'000, LeaseEpoch(4), 5, kMost - 1};
+  state.counters = {ClusterId(kMost), Revision(2),        1'700'000'000'000, LeaseEpoch(4), 5,
+                    kMost - 1,        Revision(kMost - 7)};
   state.applied_index = LogIndex(8);
   state.applied_term = Term(9);
   std::string bytes;
