@@ -14,6 +14,8 @@
 namespace registryd::api {
 namespace {
 
+// Beats, about one a second, that a cursor from the future is waited for.
+constexpr int kBeatsAheadMax = 5;
 // Instances in one part of a snapshot, and bytes after which a part ends.
 constexpr size_t kPartInstances = 1'000;
 constexpr size_t kPartBytes = 256 << 10;
@@ -89,6 +91,7 @@ class WatchCall::Subscription final : public watch::Waker,
     from_service_.clear();
     from_id_.clear();
     first_part_ = true;
+    beats_ahead_ = 0;
   }
 
   const uint64_t id_;
@@ -100,6 +103,7 @@ class WatchCall::Subscription final : public watch::Waker,
   std::atomic<bool> cancelled_{false};
   std::atomic<uint64_t> acknowledged_{0};
 
+  int beats_ahead_ = 0;
   operations::StartedWatch started_;
   std::string from_service_;  // where the next part of the snapshot begins
   std::string from_id_;
@@ -128,13 +132,33 @@ std::shared_ptr<const std::string> WatchCall::Subscription::Next(operations::Wat
       started_.cursor = page.to;
       return page.bytes;
     case watch::Topic::Fetch::kBehind:
-      Restart(watches->Restart(started_.topic, "the client fell behind the changes that are kept"));
-      return std::make_shared<const std::string>(
-          watch::EncodeResync(std::exchange(started_.resync, {})));
+      // The topic is younger than what is published: the next beat finds more.
+      if (started_.cursor >= visible) break;
+      switch (watches->NextOlder(*started_.topic, started_.cursor, visible, &page)) {
+        case operations::Watches::Older::kPage:
+        case operations::Watches::Older::kNothing:
+          started_.cursor = page.to;
+          return page.bytes;
+        case operations::Watches::Older::kGone:
+          break;
+      }
+      Restart(watches->Restart(started_.topic, Text("the changes after revision ", started_.cursor,
+                                                    " are no longer kept")));
+      return nullptr;
     case watch::Topic::Fetch::kNothing:
       break;
   }
   *more = false;
+  // A cursor of a node that is ahead of this one: it will come. One that never comes is told.
+  if (started_.cursor > visible) {
+    if (beat_due_.exchange(false) && ++beats_ahead_ > kBeatsAheadMax) {
+      Restart(watches->Restart(started_.topic,
+                               Text("revision ", started_.cursor,
+                                    " has not happened here; this node is at revision ", visible)));
+      *more = true;
+    }
+    return nullptr;
+  }
   watch::Level level;
   if (beat_due_.exchange(false) && started_.topic->Quiet(started_.cursor, &level)) {
     started_.cursor = std::max(started_.cursor, visible);

@@ -87,6 +87,10 @@ class Reads {
   // filter. Cost: a hash lookup under a lock.
   uint64_t FilterId(const core::InstanceFilter& filter);
   ViewPtr Local() const { return parts_.replica->view(); }
+  // The past, as of now. Take a view before: the history has every revision of it.
+  absl::StatusOr<std::unique_ptr<storage::HistoryReader>> Past() const {
+    return parts_.replica->ReadHistory();
+  }
   // A view that is as fresh as the options ask. UNAVAILABLE: no quorum, or staler than allowed;
   // DEADLINE_EXCEEDED: the revision has not come.
   void Fresh(const ReadOptions& options, Done done);

@@ -1,6 +1,7 @@
 #include "registryd/operations/watches.h"
 
 #include <utility>
+#include <vector>
 
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
@@ -9,20 +10,23 @@ namespace registryd::operations {
 namespace {
 
 // Why a client cannot go on from its cursor; empty: it can.
-std::string WhyNot(const WatchCursor& cursor, const replica::View& view,
-                   const watch::Topic& topic) {
+std::string WhyNot(const WatchCursor& cursor, const replica::View& view, const watch::Topic& topic,
+                   const Reads& reads) {
   if (cursor.cluster != view.counters.cluster) {
     return "the cursor is of another cluster (it was restored or set up anew)";
   }
-  if (cursor.revision > view.revision()) {
-    return Text("the cursor's revision ", cursor.revision,
-                " has not happened here; this node is at ", view.revision());
-  }
-  if (!topic.Reaches(cursor.revision)) {
-    return Text("the changes after revision ", cursor.revision, " are no longer kept");
+  if (topic.Reaches(cursor.revision)) return {};
+  const auto past = reads.Past();
+  if (!past.ok()) return std::string(past.status().message());
+  if (cursor.revision < (*past)->floor()) {
+    return Text("the changes after revision ", cursor.revision, " are no longer kept; those after ",
+                (*past)->floor(), " are");
   }
   return {};
 }
+
+// Entries that are read for one page: with a filter or a prefix, many may be of no concern.
+constexpr size_t kOlderEntriesMax = 20'000;
 
 }  // namespace
 
@@ -60,7 +64,7 @@ absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQue
     started.topic->SetLevel(level);
   }
   if (query.resume) {
-    started.resync = WhyNot(*query.resume, *view, *started.topic);
+    started.resync = WhyNot(*query.resume, *view, *started.topic, *reads_);
     if (started.resync.empty()) {
       started.cursor = query.resume->revision;
       return started;
@@ -69,6 +73,40 @@ absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQue
   started.cursor = view->revision();
   started.snapshot = view;
   return started;
+}
+
+Watches::Older Watches::NextOlder(watch::Topic& topic, Revision cursor, Revision visible,
+                                  watch::Page* page) {
+  if (!topic.FindOlder(cursor, page)) {
+    const auto past = reads_->Past();
+    if (!past.ok() || cursor < (*past)->floor()) return Older::kGone;
+    const watch::Scope& scope = topic.scope();
+    std::vector<watch::TopicChange> changes;
+    size_t entries = 0;
+    Revision seen = cursor;
+    const absl::Status read = (*past)->Forward(
+        {scope.name, scope.prefix}, cursor, visible, [&](wire::HistoryEntry&& entry) {
+          if (changes.size() >= watch::kPageMax || ++entries > kOlderEntriesMax) return false;
+          seen = entry.revision;
+          for (const core::InstanceChange& change : entry.changes) {
+            if (!scope.Contains(change.name().service_name())) continue;
+            auto shown = watch::Shown(topic.filter(), change, entry.revision, entry.time_ms);
+            if (shown) changes.push_back(*std::move(shown));
+          }
+          return true;
+        });
+    if (!read.ok()) return Older::kGone;
+    watch::OlderPage older{cursor, visible, {visible, nullptr}};
+    if (!changes.empty()) {
+      older.before = changes.front().revision;
+      older.page = watch::EncodePage(cursor, changes.begin(), changes.end());
+    } else if (entries > kOlderEntriesMax) {
+      older.before = older.page.to = seen;
+    }
+    topic.KeepOlder(older);
+    *page = older.page;
+  }
+  return page->bytes == nullptr ? Older::kNothing : Older::kPage;
 }
 
 StartedWatch Watches::Restart(std::shared_ptr<watch::Topic> topic, std::string reason) {

@@ -45,7 +45,11 @@ class Watches {
                                      const std::shared_ptr<watch::Waker>& waker);
   // The part of the scope that the caller may watch. PERMISSION_DENIED where that is nothing.
   absl::StatusOr<watch::Scope> Permitted(const Caller& caller, watch::Scope scope);
-  // For a subscriber that fell out of the ring.
+  // For a subscriber that fell out of the ring: the next page as the history tells it, up to
+  // `visible`.
+  enum class Older { kPage, kNothing, kGone };  // kNothing: nothing has changed up to page->to
+  Older NextOlder(watch::Topic& topic, Revision cursor, Revision visible, watch::Page* page);
+  // For one whose changes are no longer kept.
   StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);
 
   watch::Hub& hub() { return *hub_; }

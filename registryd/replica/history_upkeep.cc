@@ -69,9 +69,8 @@ void HistoryUpkeep::Look() {
       log::Warning("the history cannot be trimmed", {{"error", floor.status()}});
     } else if (*floor > (*reader)->floor()) {
       // Whatever becomes of it, the next round looks again.
-      parts_.proposer->Propose(
-          wire::EncodeCommand({}, "registryd", core::TrimHistory{*floor}),
-          [](absl::StatusOr<consensus::Applied>) {});
+      parts_.proposer->Propose(wire::EncodeCommand({}, "registryd", core::TrimHistory{*floor}),
+                               [](absl::StatusOr<consensus::Applied>) {});
     }
   }
   for (size_t dropped = 0; dropped < kDropMax;) {

@@ -8,8 +8,8 @@
 //   ...
 //   upkeep.Stop();      // before the store and the proposer go
 //
-// Threads: one of its own. Cost: a few reads each round; what is dropped costs about what it cost to
-// write.
+// Threads: one of its own. Cost: a few reads each round; what is dropped costs about what it cost
+// to write.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ struct HistoryLimits {
   uint64_t keep_bytes = 256u << 20;  // of entries, as they are encoded
 };
 
-// The revision up to which these limits let the history be forgotten; reader.floor() when nothing is
-// to be forgotten.
+// The revision up to which these limits let the history be forgotten; reader.floor() when nothing
+// is to be forgotten.
 absl::StatusOr<Revision> FloorFor(storage::HistoryReader& reader, const HistoryLimits& limits,
                                   int64_t now_ms);
 
@@ -41,7 +41,7 @@ class HistoryUpkeep {
     consensus::Proposer* proposer = nullptr;
     const Clock* clock = nullptr;
   };
-  HistoryUpkeep(Parts parts, HistoryLimits limits, int64_t look_every_ms = 10'000);
+  HistoryUpkeep(Parts parts, HistoryLimits limits, int64_t look_every_ms = 2'000);
   ~HistoryUpkeep() { Stop(); }
   void Stop();
 

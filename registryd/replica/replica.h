@@ -98,6 +98,10 @@ class Replica final : public consensus::StateMachine {
   };
   Position position() const;
 
+  // Any thread. It tells of every revision that a view taken before has shown.
+  absl::StatusOr<std::unique_ptr<storage::HistoryReader>> ReadHistory() const {
+    return parts_.store->ReadHistory();
+  }
   const core::Registry& registry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop) { return registry_; }
 
  private:

@@ -215,6 +215,12 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
   add("disk-reserve", config->disk_reserve_bytes, "Refuse writes when less disk space is free")
       ->default_str("256MiB")
       ->transform(CLI::AsSizeValue(false));
+  add("history-keep", config->history_keep_ms, "Forget changes that are older than this")
+      ->default_str("24h")
+      ->transform(DurationMs());
+  add("history-size", config->history_bytes, "Forget the oldest changes when they take more disk")
+      ->default_str("256MiB")
+      ->transform(CLI::AsSizeValue(false));
   const std::map<std::string, log::Level> levels{{"debug", log::Level::kDebug},
                                                  {"info", log::Level::kInfo},
                                                  {"warning", log::Level::kWarning},

@@ -32,6 +32,8 @@ struct Config {
   bool insecure = false;
   int64_t remove_after_ms = 60'000;
   uint64_t disk_reserve_bytes = 256ull << 20;
+  int64_t history_keep_ms = int64_t{24} * 60 * 60 * 1'000;
+  uint64_t history_bytes = 256ull << 20;
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;
 };

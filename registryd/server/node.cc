@@ -29,6 +29,7 @@
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
 #include "registryd/operations/writes.h"
+#include "registryd/replica/history_upkeep.h"
 #include "registryd/replica/log_upkeep.h"
 #include "registryd/replica/replica.h"
 #include "registryd/server/address.h"
@@ -131,6 +132,7 @@ struct Node::Impl {
   std::unique_ptr<liveness::RenewalRelay> relay;
   std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<replica::LogUpkeep> upkeep;
+  std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
   operations::OpenAccess access;
   std::unique_ptr<operations::Writes> writes;
   std::unique_ptr<operations::Reads> reads;
@@ -264,6 +266,10 @@ absl::Status Node::Impl::StartConsensus() {
   upkeep = std::make_unique<replica::LogUpkeep>(
       replica.get(), state.get(), [this](LogIndex index) { raft->CutLog(index); },
       replica::LogUpkeepOptions{});
+  history_upkeep = std::make_unique<replica::HistoryUpkeep>(
+      replica::HistoryUpkeep::Parts{
+          .replica = replica.get(), .store = state.get(), .proposer = raft.get(), .clock = &clock},
+      replica::HistoryLimits{config.history_keep_ms, config.history_bytes});
   return absl::OkStatus();
 }
 
@@ -447,6 +453,7 @@ void Node::Impl::Stop() {
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (relay != nullptr) relay->Stop();
   if (proposer != nullptr) proposer->Stop();
+  if (history_upkeep != nullptr) history_upkeep->Stop();
   if (upkeep != nullptr) upkeep->Stop();
   if (raft != nullptr) raft->Stop();
   loop.Stop();

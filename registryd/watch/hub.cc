@@ -45,7 +45,7 @@ void Hub::Publish(const core::Outcome& outcome) {
     const absl::string_view key(service.data(), service.size());
     const auto offer = [&](const std::weak_ptr<Topic>& held) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       std::shared_ptr<Topic> topic = held.lock();
-      if (topic == nullptr || !topic->Publish(change, revision)) return;
+      if (topic == nullptr || !topic->Publish(change, revision, outcome.time_ms)) return;
       if (changed_.empty() || changed_.back() != topic) changed_.push_back(std::move(topic));
     };
     if (auto found = services_.find(key); found != services_.end()) {

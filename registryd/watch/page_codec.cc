@@ -58,10 +58,11 @@ void ChangesEncoder::AddGone(const core::InstanceName& name) {
   one.AppendToString(&elements_);
 }
 
-std::string ChangesEncoder::Finish(Revision from, Revision to) {
+std::string ChangesEncoder::Finish(Revision from, Revision to, int64_t time_ms) {
   Changes head;
   head.set_from_revision(from.value());
   head.set_revision(to.value());
+  head.set_time_ms(time_ms);
   return Wrap(WatchResponse::kChangesFieldNumber, head.SerializeAsString(), elements_);
 }
 

@@ -17,7 +17,8 @@ class ChangesEncoder {
   void AddGone(const core::Instance& instance);
   void AddGone(const core::InstanceName& name);
   // The whole `changes` field for (from, to].
-  std::string Finish(Revision from, Revision to);
+  // `time_ms`: when the newest of them was made.
+  std::string Finish(Revision from, Revision to, int64_t time_ms);
 
  private:
   std::string elements_;

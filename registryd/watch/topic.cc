@@ -3,27 +3,17 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "registryd/watch/page_codec.h"
-
 namespace registryd::watch {
 
-bool Topic::Publish(const core::InstanceChange& change, Revision revision) {
-  const bool was = change.before != nullptr && filter_.Matches(*change.before);
-  const bool is = change.after != nullptr && filter_.Matches(*change.after);
-  if (!was && !is) return false;
-  Entry entry{.revision = revision,
-              .instance = is ? change.after : change.before,
-              .gone = !is,
-              .digest_delta = (is ? core::InstanceDigest(*change.after) : 0) -
-                              (was ? core::InstanceDigest(*change.before) : 0),
-              .count_delta = static_cast<int8_t>(static_cast<int>(is) - static_cast<int>(was))};
+bool Topic::Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms) {
+  std::optional<TopicChange> shown = Shown(filter_, change, revision, time_ms);
+  if (!shown) return false;
   MutexLock lock(mutex_);
   if (levelled_ && revision > level_.revision) {
-    level_.digest += entry.digest_delta;
-    level_.count += static_cast<uint64_t>(static_cast<int64_t>(entry.count_delta));
+    level_.digest += shown->digest_delta;
+    level_.count += static_cast<uint64_t>(static_cast<int64_t>(shown->count_delta));
   }
-  ring_.push_back(std::move(entry));
+  ring_.push_back(*std::move(shown));
   // A revision leaves the ring whole, so that no page misses a part of one.
   while (ring_.size() > kRingMax) {
     floor_ = ring_.front().revision;
@@ -48,7 +38,7 @@ void Topic::SetLevel(const Level& level) {
   if (levelled_) return;
   levelled_ = true;
   level_ = level;
-  for (const Entry& entry : ring_) {
+  for (const TopicChange& entry : ring_) {
     if (entry.revision <= level.revision) continue;
     level_.digest += entry.digest_delta;
     level_.count += static_cast<uint64_t>(static_cast<int64_t>(entry.count_delta));
@@ -84,10 +74,11 @@ bool Topic::Reaches(Revision cursor) const {
 }
 
 size_t Topic::After(Revision revision) const {
-  return static_cast<size_t>(
-      std::partition_point(ring_.begin(), ring_.end(),
-                           [revision](const Entry& entry) { return entry.revision <= revision; }) -
-      ring_.begin());
+  return static_cast<size_t>(std::partition_point(ring_.begin(), ring_.end(),
+                                                  [revision](const TopicChange& entry) {
+                                                    return entry.revision <= revision;
+                                                  }) -
+                             ring_.begin());
 }
 
 Topic::Fetch Topic::Next(Revision cursor, Revision visible, Page* page) {
@@ -101,7 +92,8 @@ Topic::Fetch Topic::Next(Revision cursor, Revision visible, Page* page) {
   const Revision last = ring_[end - 1].revision;
   const bool cached = page_.bytes != nullptr && page_from_ == from && page_end_ == last;
   if (!cached) {
-    page_ = Encode(from, first, end);
+    page_ = EncodePage(from, ring_.begin() + static_cast<ptrdiff_t>(first),
+                       ring_.begin() + static_cast<ptrdiff_t>(end));
     page_from_ = from;
     page_end_ = last;
   }
@@ -109,26 +101,26 @@ Topic::Fetch Topic::Next(Revision cursor, Revision visible, Page* page) {
   return Fetch::kPage;
 }
 
-Page Topic::Encode(Revision from, size_t first, size_t end) const {
-  size_t stop = first;
-  while (stop < end && stop - first < kPageMax) {
-    const Revision revision = ring_[stop].revision;
-    while (stop < end && ring_[stop].revision == revision) ++stop;
+bool Topic::FindOlder(Revision cursor, Page* page) const {
+  MutexLock lock(mutex_);
+  for (const OlderPage& older : older_) {
+    if (cursor < older.from || cursor >= older.before) continue;
+    *page = older.page;
+    return true;
   }
-  // The last entry of an instance is its final state.
-  absl::flat_hash_set<std::string_view> seen;
-  ChangesEncoder encoder;
-  for (size_t i = stop; i-- > first;) {
-    const Entry& entry = ring_[i];
-    if (!seen.insert(entry.instance->name().text()).second) continue;
-    if (entry.gone) {
-      encoder.AddGone(*entry.instance);
-    } else {
-      encoder.AddChanged(*entry.instance);
-    }
-  }
-  const Revision to = ring_[stop - 1].revision;
-  return {to, std::make_shared<const std::string>(encoder.Finish(from, to))};
+  return false;
+}
+
+void Topic::KeepOlder(const OlderPage& older) {
+  MutexLock lock(mutex_);
+  if (older_.size() == kOlderMax) older_.pop_front();
+  older_.push_back(older);
+}
+
+bool Topic::ChangedIn(Revision after, Revision to) const {
+  if (after >= to) return false;
+  MutexLock lock(mutex_);
+  return after < floor_ || After(after) < After(to);
 }
 
 }  // namespace registryd::watch

@@ -21,6 +21,7 @@
 #include "registryd/core/filter.h"
 #include "registryd/core/name_pattern.h"
 #include "registryd/core/registry.h"
+#include "registryd/watch/topic_change.h"
 
 namespace registryd::watch {
 
@@ -52,11 +53,12 @@ class Waker {
   virtual void Wake() = 0;
 };
 
-// Everything of a topic that changed in (from, to], once per instance, as the encoded fields of a
-// WatchResponse behind its `subscription`: the same bytes for every subscriber at this cursor.
-struct Page {
-  Revision to;
-  std::shared_ptr<const std::string> bytes;
+// What the history told beyond the ring. Good for every cursor in [from, before): the same changes
+// follow from each of them.
+struct OlderPage {
+  Revision from;
+  Revision before;
+  Page page;  // without bytes: nothing has changed up to page.to
 };
 
 // What a topic shows at a revision.
@@ -70,8 +72,8 @@ class Topic {
  public:
   // Entries of the ring. One change of one instance is one entry.
   static constexpr size_t kRingMax = 4'096;
-  // Instances in one page; a revision is never split, so a page may hold one call's worth more.
-  static constexpr size_t kPageMax = 1'000;
+  // Pages from the history that are kept.
+  static constexpr size_t kOlderMax = 4;
 
   // Changes after `floor` will be published to it.
   Topic(Scope scope, core::InstanceFilter filter, Revision floor)
@@ -81,7 +83,7 @@ class Topic {
   const core::InstanceFilter& filter() const { return filter_; }
 
   // The loop: a change of an instance in our scope. True when it concerns the filter.
-  bool Publish(const core::InstanceChange& change, Revision revision);
+  bool Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms);
   void Wake();
 
   // Digest and count of the whole, once, by whoever made the topic, from a view at `level.revision`
@@ -100,24 +102,21 @@ class Topic {
   bool Quiet(Revision cursor, Level* level) const;
   // Can a subscriber go on from here by the ring alone?
   bool Reaches(Revision cursor) const;
+  // The latest pages that were read from the history, so that those who come back together share
+  // them.
+  bool FindOlder(Revision cursor, Page* page) const;
+  void KeepOlder(const OlderPage& older);
+  // Is there a change in (after, to]? Also where the ring cannot tell any more.
+  bool ChangedIn(Revision after, Revision to) const;
 
  private:
-  struct Entry {
-    Revision revision;
-    core::InstancePtr instance;  // as it was after the change, or before when it is gone
-    bool gone = false;
-    uint64_t digest_delta = 0;
-    int8_t count_delta = 0;
-  };
   size_t After(Revision revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Entries [first, end), or as many as a page holds.
-  Page Encode(Revision from, size_t first, size_t end) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Scope scope_;
   const core::InstanceFilter filter_;
 
   mutable Mutex mutex_;
-  std::deque<Entry> ring_ ABSL_GUARDED_BY(mutex_);
+  std::deque<TopicChange> ring_ ABSL_GUARDED_BY(mutex_);
   Revision floor_ ABSL_GUARDED_BY(mutex_);  // the ring has everything after it
   bool levelled_ ABSL_GUARDED_BY(mutex_) = false;
   Level level_ ABSL_GUARDED_BY(mutex_);
@@ -125,6 +124,7 @@ class Topic {
   Page page_ ABSL_GUARDED_BY(mutex_);
   Revision page_from_ ABSL_GUARDED_BY(mutex_);
   Revision page_end_ ABSL_GUARDED_BY(mutex_);
+  std::deque<OlderPage> older_ ABSL_GUARDED_BY(mutex_);  // the newest last
   std::vector<std::weak_ptr<Waker>> wakers_ ABSL_GUARDED_BY(mutex_);
   size_t sweep_at_ ABSL_GUARDED_BY(mutex_) = 16;
 };

@@ -24,6 +24,8 @@ using ::testing::IsEmpty;
 
 class WatchTest : public ::testing::Test {
  protected:
+  explicit WatchTest(std::vector<std::string> flags = {})
+      : daemon_(dir_.path() + "/data", std::move(flags)) {}
   void SetUp() override {
     ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
     stubs_ = std::make_unique<Stubs>(daemon_.address());
@@ -49,7 +51,7 @@ class WatchTest : public ::testing::Test {
   }
 
   TempDir dir_;
-  Daemon daemon_{dir_.path() + "/data"};
+  Daemon daemon_;
   std::unique_ptr<Stubs> stubs_;
   uint64_t revision_ = 0;
 };
@@ -135,6 +137,9 @@ TEST_F(WatchTest, G3NoGapNoRepeatRightOrderEqualDigestUnderWritesReconnectsAndRe
     }
     EXPECT_THAT(checker.errors(), IsEmpty()) << daemon_.Log();
     EXPECT_GT(checker.counts().pages, 0);
+    // Reconnects and restarts cost neither a snapshot nor a picture: the history goes on.
+    EXPECT_EQ(checker.counts().snapshots, 1);
+    EXPECT_EQ(checker.counts().resyncs, 0) << checker.last_resync();
     size_t shown = 0;
     for (const auto& [name, instance] : all) {
       if (!scope.shows(instance)) continue;
@@ -223,9 +228,89 @@ TEST_F(WatchTest, G3AThousandClientsThatReconnectAtOnceGoOnFromWhereTheyStood) {
   for (auto& client : clients) {
     client->Cut();
     EXPECT_THAT(client->checker().errors(), IsEmpty());
+    EXPECT_EQ(client->checker().counts().resyncs, 0) << client->checker().last_resync();
+    EXPECT_EQ(client->checker().counts().snapshots, 1);
     EXPECT_EQ(client->checker().picture().size(), 10u);
     EXPECT_EQ(client->checker().picture().at("default/web/i-3").spec().weight(), 7u);
   }
+}
+
+// A client that was away for longer than the ring and the pages hold, and one for longer than the
+// history is kept; one from the future, and one from another cluster.
+class LongAgoTest : public WatchTest {
+ protected:
+  LongAgoTest() : WatchTest({"--history-size", "1MiB"}) {}
+
+  WatchClient From(uint64_t cluster, uint64_t revision) {
+    registry::v1::Subscribe subscribe = ServiceScope("web");
+    subscribe.mutable_resume()->set_cluster_id(cluster);
+    subscribe.mutable_resume()->set_revision(revision);
+    return WatchClient({.address = daemon_.address(), .subscribe = subscribe});
+  }
+  uint64_t Cluster() {
+    registry::v1::StatusResponse status;
+    EXPECT_TRUE(stubs_->Status(&status).ok());
+    return status.info().cluster_id();
+  }
+};
+
+TEST_F(LongAgoTest, G3AWatchResumesFromHistoryOrSaysWhyNot) {
+  Register("web", "i-0");
+  WatchClient away({.address = daemon_.address(), .subscribe = ServiceScope("web")});
+  away.Connect();
+  ASSERT_TRUE(WaitFor([&] { return away.Look([](auto& c) { return c.whole(); }); }));
+  away.Cut();
+  // More changes than the ring holds, in few calls; with other services between them.
+  for (int call = 0; call < 8; ++call) {
+    registry::v1::RegisterRequest request;
+    for (int i = 0; i < 900; ++i) {
+      *request.add_instances() = Spec("web", "i-" + std::to_string(i));
+      request.mutable_instances(i)->set_weight(static_cast<uint32_t>(2 + call));
+    }
+    registry::v1::RegisterResponse response;
+    const grpc::Status status = stubs_->Register(request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    Register("db", "d-" + std::to_string(call));
+  }
+  away.Connect();
+  ASSERT_TRUE(WaitFor([&] {
+    return away.Look([&](auto& c) { return c.revision() >= revision_ && c.counts().beats > 0; });
+  })) << daemon_.Log();
+  away.Cut();
+  const WatchChecker::Counts back = away.checker().counts();
+  EXPECT_EQ(back.resyncs + away.checker().counts().snapshots, away.checker().whole() ? 1 : 0)
+      << away.checker().last_resync();
+  EXPECT_THAT(away.checker().errors(), IsEmpty());
+  EXPECT_EQ(away.checker().picture().size(), 900u);
+}
+
+TEST_F(LongAgoTest, G3CursorsOfOtherTimesAreToldAndGetASnapshot) {
+  // 1 MiB of history is some thousand changes of this kind.
+  for (int call = 0; call < 30; ++call) {
+    registry::v1::RegisterRequest request;
+    for (int i = 0; i < 900; ++i) {
+      *request.add_instances() = Spec("web", "i-" + std::to_string(i));
+      request.mutable_instances(i)->set_weight(static_cast<uint32_t>(2 + call));
+    }
+    registry::v1::RegisterResponse response;
+    ASSERT_TRUE(stubs_->Register(request, &response).ok());
+    revision_ = response.revision();
+  }
+  ASSERT_TRUE(Restart(/*kill=*/false)) << daemon_.Log();  // so that no ring reaches back
+  const uint64_t cluster = Cluster();
+  const auto expect_resync = [&](WatchClient client, const std::string& reason) {
+    client.Connect();
+    ASSERT_TRUE(WaitFor([&] { return client.Look([](auto& c) { return c.counts().beats > 0; }); }))
+        << daemon_.Log();
+    client.Cut();
+    EXPECT_EQ(client.checker().counts().resyncs, 1);
+    EXPECT_THAT(client.checker().last_resync(), ::testing::HasSubstr(reason));
+    EXPECT_EQ(client.checker().picture().size(), 900u);
+    EXPECT_THAT(client.checker().errors(), IsEmpty());
+  };
+  expect_resync(From(cluster, 1), "no longer kept");
+  expect_resync(From(cluster, revision_ + 1'000), "has not happened here");
+  expect_resync(From(cluster + 1, revision_), "another cluster");
 }
 
 }  // namespace

@@ -32,10 +32,10 @@ const Scope kWeb{"default/web", false};
 
 TEST(Topic, APageHasEachInstanceOnceInItsFinalState) {
   Topic topic(kWeb, {}, Revision(10));
-  topic.Publish({nullptr, Instance("a", 11), core::Cause::kRegister}, Revision(11));
-  topic.Publish({Instance("a", 11), Instance("a", 12), core::Cause::kUpdate}, Revision(12));
-  topic.Publish({nullptr, Instance("b", 13), core::Cause::kRegister}, Revision(13));
-  topic.Publish({Instance("b", 13), nullptr, core::Cause::kDeregister}, Revision(14));
+  topic.Publish({nullptr, Instance("a", 11), core::Cause::kRegister}, Revision(11), 0);
+  topic.Publish({Instance("a", 11), Instance("a", 12), core::Cause::kUpdate}, Revision(12), 0);
+  topic.Publish({nullptr, Instance("b", 13), core::Cause::kRegister}, Revision(13), 0);
+  topic.Publish({Instance("b", 13), nullptr, core::Cause::kDeregister}, Revision(14), 0);
   Page page;
   ASSERT_EQ(topic.Next(Revision(10), Revision(14), &page), Topic::Fetch::kPage);
   EXPECT_EQ(page.to, Revision(14));
@@ -49,20 +49,20 @@ TEST(Topic, APageHasEachInstanceOnceInItsFinalState) {
 
 TEST(Topic, ARevisionThatIsStillBeingPublishedIsNotShown) {
   Topic topic(kWeb, {}, Revision(0));
-  topic.Publish({nullptr, Instance("a", 1), core::Cause::kRegister}, Revision(1));
-  topic.Publish({nullptr, Instance("b", 2), core::Cause::kRegister}, Revision(2));
+  topic.Publish({nullptr, Instance("a", 1), core::Cause::kRegister}, Revision(1), 0);
+  topic.Publish({nullptr, Instance("b", 2), core::Cause::kRegister}, Revision(2), 0);
   Page page;
   ASSERT_EQ(topic.Next(Revision(0), Revision(1), &page), Topic::Fetch::kPage);
   EXPECT_EQ(page.to, Revision(1));
   EXPECT_EQ(topic.Next(Revision(1), Revision(1), &page), Topic::Fetch::kNothing);
-  topic.Publish({nullptr, Instance("c", 2), core::Cause::kRegister}, Revision(2));
+  topic.Publish({nullptr, Instance("c", 2), core::Cause::kRegister}, Revision(2), 0);
   ASSERT_EQ(topic.Next(Revision(1), Revision(2), &page), Topic::Fetch::kPage);
   EXPECT_EQ(Parse(page).changed_size(), 2);
 }
 
 TEST(Topic, SubscribersAtTheSamePlaceShareTheBytes) {
   Topic topic(kWeb, {}, Revision(5));
-  topic.Publish({nullptr, Instance("a", 8), core::Cause::kRegister}, Revision(8));
+  topic.Publish({nullptr, Instance("a", 8), core::Cause::kRegister}, Revision(8), 0);
   Page one;
   Page two;
   topic.Next(Revision(5), Revision(8), &one);
@@ -73,7 +73,7 @@ TEST(Topic, SubscribersAtTheSamePlaceShareTheBytes) {
 TEST(Topic, ASubscriberThatFellOutOfTheRingIsTold) {
   Topic topic(kWeb, {}, Revision(0));
   for (uint64_t r = 1; r <= Topic::kRingMax + 10; ++r) {
-    topic.Publish({nullptr, Instance("a", r), core::Cause::kUpdate}, Revision(r));
+    topic.Publish({nullptr, Instance("a", r), core::Cause::kUpdate}, Revision(r), 0);
   }
   Page page;
   const Revision all(Topic::kRingMax + 10);
@@ -87,13 +87,13 @@ TEST(Topic, AnInstanceThatLeavesTheFilterIsGone) {
   core::InstanceFilter filter;
   filter.health_mask = core::HealthBit(core::Health::kPassing);
   Topic topic(kWeb, filter, Revision(0));
-  EXPECT_TRUE(topic.Publish({nullptr, Instance("a", 1), core::Cause::kRegister}, Revision(1)));
+  EXPECT_TRUE(topic.Publish({nullptr, Instance("a", 1), core::Cause::kRegister}, Revision(1), 0));
   EXPECT_TRUE(topic.Publish(
       {Instance("a", 1), Instance("a", 2, core::Report::kCritical), core::Cause::kReport},
-      Revision(2)));
+      Revision(2), 0));
   EXPECT_FALSE(topic.Publish({Instance("a", 2, core::Report::kCritical),
                               Instance("a", 3, core::Report::kDraining), core::Cause::kReport},
-                             Revision(3)));
+                             Revision(3), 0));
   Page page;
   ASSERT_EQ(topic.Next(Revision(1), Revision(3), &page), Topic::Fetch::kPage);
   EXPECT_EQ(Parse(page).gone_size(), 1);
@@ -135,7 +135,7 @@ TEST(Topic, EverySubscriberEndsWithTheSamePicture) {
       core::InstancePtr& known = truth[id];
       core::InstancePtr after = random() % 3 == 0 ? nullptr : Instance(id, now.value());
       if (known == nullptr && after == nullptr) continue;
-      topic.Publish({known, after, core::Cause::kUpdate}, now);
+      topic.Publish({known, after, core::Cause::kUpdate}, now, 0);
       known = after;
     }
     read(subscribers[random() % subscribers.size()], now);
