@@ -8,10 +8,12 @@
 #include <utility>
 
 #include "registryd/api/discovery_service.h"
+#include "registryd/api/history_service.h"
 #include "registryd/api/lease_service.h"
 #include "registryd/api/node_service.h"
 #include "registryd/api/open_streams.h"
 #include "registryd/api/registration_service.h"
+#include "registryd/api/subscribers_service.h"
 #include "registryd/base/text.h"
 
 namespace registryd::api {
@@ -30,7 +32,12 @@ struct ApiServer::Impl {
         lease(parts.writes, parts.renewals, &streams),
         discovery(parts.reads, parts.watches, &streams),
         cluster(parts.reads, std::move(parts.describe)),
-        node(parts.access, std::move(parts.node_name)) {}
+        node(parts.access, std::move(parts.node_name)),
+        history(parts.reads, parts.history),
+        subscribers({.reads = parts.reads,
+                     .audience = parts.audience,
+                     .drains = parts.drains,
+                     .access = parts.access}) {}
 
   OpenStreams streams;
   RegistrationService registration;
@@ -38,6 +45,8 @@ struct ApiServer::Impl {
   DiscoveryService discovery;
   ClusterService cluster;
   NodeService node;
+  HistoryService history;
+  SubscribersService subscribers;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
@@ -66,6 +75,8 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->discovery);
   builder.RegisterService(&impl->cluster);
   builder.RegisterService(&impl->node);
+  builder.RegisterService(&impl->history);
+  builder.RegisterService(&impl->subscribers);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(

@@ -13,6 +13,9 @@
 #include "absl/status/statusor.h"
 #include "registryd/api/cluster_service.h"
 #include "registryd/operations/access.h"
+#include "registryd/operations/audience.h"
+#include "registryd/operations/drains.h"
+#include "registryd/operations/history.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -27,6 +30,9 @@ class ApiServer {
     operations::Reads* reads = nullptr;
     operations::Renewals* renewals = nullptr;
     operations::Watches* watches = nullptr;
+    operations::History* history = nullptr;
+    operations::Audience* audience = nullptr;
+    operations::Drains* drains = nullptr;
     ClusterService::Describe describe;
     operations::Access* access = nullptr;
     std::string node_name = {};

@@ -18,6 +18,7 @@ namespace {
 constexpr int kBeatsAheadMax = 5;
 // Instances in one part of a snapshot, and bytes after which a part ends.
 constexpr size_t kPartInstances = 1'000;
+constexpr size_t kClientNameMax = 128;
 constexpr size_t kPartBytes = 256 << 10;
 
 absl::StatusOr<operations::WatchQuery> WatchQueryFromApi(const registry::v1::Subscribe& request) {
@@ -73,11 +74,11 @@ class WatchCall::Subscription final : public watch::Waker,
     ended_ = std::move(ended);
     begun_ = true;
   }
-  void Acknowledge(uint64_t revision) {
-    uint64_t before = acknowledged_.load();
-    while (before < revision && !acknowledged_.compare_exchange_weak(before, revision)) {
-    }
+  // Before it is begun. Every other use is under the call's lock.
+  void Follow(std::shared_ptr<watch::SubscriptionProgress> progress) {
+    progress_ = std::move(progress);
   }
+  const std::shared_ptr<watch::SubscriptionProgress>& progress() const { return progress_; }
   void Cancel() { cancelled_ = true; }
 
   // One message behind the header; null: nothing to say. `more`: ask again.
@@ -101,7 +102,7 @@ class WatchCall::Subscription final : public watch::Waker,
   std::atomic<bool> queued_{false};
   std::atomic<bool> beat_due_{false};
   std::atomic<bool> cancelled_{false};
-  std::atomic<uint64_t> acknowledged_{0};
+  std::shared_ptr<watch::SubscriptionProgress> progress_;
 
   int beats_ahead_ = 0;
   operations::StartedWatch started_;
@@ -248,20 +249,43 @@ void WatchCall::Handle(const registry::v1::WatchRequest& request) {
         found->second->Cancel();
         subscriptions_.erase(found);
       }
+      subscriber_->Remove(request.unsubscribe().subscription());
       return;
     }
-    case registry::v1::WatchRequest::kAcknowledge: {
-      MutexLock lock(mutex_);
-      if (auto found = subscriptions_.find(request.acknowledge().subscription());
-          found != subscriptions_.end()) {
-        found->second->Acknowledge(request.acknowledge().revision());
-      }
-      return;
-    }
+    case registry::v1::WatchRequest::kAcknowledge:
+      return Acknowledge(request.acknowledge());
     case registry::v1::WatchRequest::kHello:
+      return Greet(request.hello());
+    case registry::v1::WatchRequest::kGoodbye:
+      subscriber_->Goodbye();
+      return Close(grpc::Status::OK);
     case registry::v1::WatchRequest::MESSAGE_NOT_SET:
       return;
   }
+}
+
+void WatchCall::Greet(const registry::v1::Hello& hello) {
+  for (const auto& [path, text] : {std::pair("hello.client_id", &hello.client_id()),
+                                   std::pair("hello.client_name", &hello.client_name())}) {
+    if (text->size() <= kClientNameMax) continue;
+    return Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
+                              Text(path, ": at most ", kClientNameMax, " characters")));
+  }
+  if (!hello.client_id().empty()) subscriber_->Hello(hello.client_id(), hello.client_name());
+}
+
+void WatchCall::Acknowledge(const registry::v1::Acknowledge& request) {
+  std::shared_ptr<watch::SubscriptionProgress> progress;
+  {
+    MutexLock lock(mutex_);
+    if (auto found = subscriptions_.find(request.subscription()); found != subscriptions_.end()) {
+      progress = found->second->progress();
+    }
+  }
+  // What has not been told cannot have been applied.
+  if (progress == nullptr || Revision(request.revision()) > watches_->hub().published()) return;
+  const int64_t took_ms = progress->Acknowledge(Revision(request.revision()), clock_.MonotonicMs());
+  if (took_ms >= 0) watches_->ObserveApplied(progress->topic().scope(), took_ms);
 }
 
 void WatchCall::Subscribe(const registry::v1::Subscribe& request) {
@@ -294,6 +318,13 @@ void WatchCall::Subscribe(const registry::v1::Subscribe& request) {
     }
     return Refuse(id, started.status());
   }
+  auto progress = subscriber_->Add(id, started->topic,
+                                   started->snapshot == nullptr ? started->cursor : Revision(),
+                                   clock_.MonotonicMs());
+  {
+    MutexLock lock(mutex_);
+    subscription->Follow(std::move(progress));
+  }
   subscription->Begin(*std::move(started));
   subscription->Wake();
 }
@@ -323,6 +354,12 @@ void WatchCall::Beat() {
 
 void WatchCall::OnEnd() {
   ended_ = true;
+  // A client that closed its side has finished; one that is cut off may still use what it knows.
+  if (context_->IsCancelled()) {
+    subscriber_->Broke(clock_.MonotonicMs());
+  } else {
+    subscriber_->Goodbye();
+  }
   MutexLock lock(mutex_);
   subscriptions_.clear();
   ready_.clear();

@@ -28,7 +28,10 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
 
   WatchCall(operations::Watches* watches, operations::Caller caller,
             grpc::CallbackServerContext* context)
-      : watches_(watches), caller_(std::move(caller)), context_(context) {}
+      : watches_(watches),
+        caller_(std::move(caller)),
+        context_(context),
+        subscriber_(watches->hub().subscribers().Connect(caller_.peer)) {}
 
   void Beat() override;
 
@@ -41,6 +44,8 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   void OnEnd() override;
 
   void Handle(const registry::v1::WatchRequest& request);
+  void Acknowledge(const registry::v1::Acknowledge& request);
+  void Greet(const registry::v1::Hello& hello);
   void Subscribe(const registry::v1::Subscribe& request);
   void Refuse(uint64_t subscription, const absl::Status& status);
   void Ready(std::shared_ptr<Subscription> subscription);
@@ -48,6 +53,7 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   operations::Watches* const watches_;
   const operations::Caller caller_;
   grpc::CallbackServerContext* const context_;
+  const std::shared_ptr<watch::Subscriber> subscriber_;
   const SystemClock clock_;
   grpc::ByteBuffer request_;                  // gRPC's between StartRead and OnReadDone
   std::atomic<int64_t> writing_since_ms_{0};  // 0: no write is under way

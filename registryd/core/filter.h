@@ -23,10 +23,15 @@ struct InstanceFilter {
   Selector selector;
   VersionRange versions;
 
-  bool Matches(const Instance& instance) const {
-    return (health_mask & HealthBit(instance.health())) != 0 &&
-           selector.Matches(instance.spec.labels) && versions.Matches(instance.spec.version);
+  // The first of the conditions that the instance does not meet.
+  enum class Miss : uint8_t { kNone, kHealth, kSelector, kVersion };
+  Miss FirstMiss(const Instance& instance) const {
+    if ((health_mask & HealthBit(instance.health())) == 0) return Miss::kHealth;
+    if (!selector.Matches(instance.spec.labels)) return Miss::kSelector;
+    if (!versions.Matches(instance.spec.version)) return Miss::kVersion;
+    return Miss::kNone;
   }
+  bool Matches(const Instance& instance) const { return FirstMiss(instance) == Miss::kNone; }
   // Equal for filters that choose alike: the key under which watches share their work.
   std::string Canonical() const {
     return Text(static_cast<unsigned>(health_mask), "|", selector.Canonical(), "|",

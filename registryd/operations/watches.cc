@@ -118,4 +118,23 @@ StartedWatch Watches::Restart(std::shared_ptr<watch::Topic> topic, std::string r
   return started;
 }
 
+void Watches::ObserveApplied(const watch::Scope& scope, int64_t took_ms) {
+  metrics::Histogram* histogram = nullptr;
+  {
+    MutexLock lock(applied_mutex_);
+    std::string name = Text(scope.name, scope.prefix ? "*" : "");
+    if (applied_.size() >= kScopesMax && !applied_.contains(name)) name = "others";
+    metrics::Histogram*& held = applied_[name];
+    if (held == nullptr) {
+      held = &metrics::GetHistogram(
+          "registryd_watch_applied_seconds",
+          "From the publication of a change on this node to a subscriber's acknowledgement.",
+          {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+          {{"watches", name}});
+    }
+    histogram = held;
+  }
+  histogram->Observe(static_cast<double>(took_ms) / 1e3);
+}
+
 }  // namespace registryd::operations

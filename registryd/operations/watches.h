@@ -11,7 +11,10 @@
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "registryd/base/metrics.h"
+#include "registryd/base/mutex.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/reads.h"
 #include "registryd/watch/hub.h"
@@ -53,11 +56,18 @@ class Watches {
   StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);
 
   watch::Hub& hub() { return *hub_; }
+  // A subscriber of this scope has applied a change, so long after it was published here.
+  void ObserveApplied(const watch::Scope& scope, int64_t took_ms);
 
  private:
   Reads* const reads_;
   watch::Hub* const hub_;
   Access* const access_;
+
+  // One histogram a scope, up to kScopesMax of them; the others share one.
+  static constexpr size_t kScopesMax = 200;
+  Mutex applied_mutex_;
+  absl::flat_hash_map<std::string, metrics::Histogram*> applied_ ABSL_GUARDED_BY(applied_mutex_);
 };
 
 // The instances of a view that a topic shows, in order of service and id, from (service, id) on,

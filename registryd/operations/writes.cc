@@ -84,12 +84,13 @@ Touched TouchedBy(const core::Command& command) {
 }  // namespace
 
 void Writes::Submit(const Caller& caller, const core::RequestId& request, core::Command command,
-                    Done done) {
+                    Done done, std::optional<Verb> as) {
   FillIn(request, command);
   if (absl::Status valid = core::ValidateCommand(command); !valid.ok()) {
     return std::move(done)(std::move(valid));
   }
-  const Touched touched = TouchedBy(command);
+  Touched touched = TouchedBy(command);
+  if (as) touched.verb = *as;
   std::string_view last;
   for (std::string_view service : touched.services) {
     if (service == last && !service.empty()) continue;  // a batch is mostly of one service

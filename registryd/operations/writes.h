@@ -11,6 +11,7 @@
 // block. Threads: any.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
@@ -27,8 +28,9 @@ class Writes {
 
   Writes(consensus::Proposer* proposer, Access* access) : proposer_(proposer), access_(access) {}
 
+  // `as`: the verb that the caller needs, where it is not the command's own (a drain is a report).
   void Submit(const Caller& caller, const core::RequestId& request, core::Command command,
-              Done done);
+              Done done, std::optional<Verb> as = std::nullopt);
 
  private:
   consensus::Proposer* const proposer_;

@@ -60,18 +60,20 @@ void HistoryUpkeep::Run() {
   }
 }
 
+absl::Status HistoryUpkeep::ProposeFloor() {
+  ASSIGN_OR_RETURN(const auto reader, parts_.store->ReadHistory());
+  ASSIGN_OR_RETURN(const Revision floor, FloorFor(*reader, limits_, parts_.clock->WallMs()));
+  if (floor <= reader->floor()) return absl::OkStatus();
+  // Whatever becomes of it, the next round looks again.
+  parts_.proposer->Propose(wire::EncodeCommand({}, "registryd", core::TrimHistory{floor}),
+                           [](absl::StatusOr<consensus::Applied>) {});
+  return absl::OkStatus();
+}
+
 void HistoryUpkeep::Look() {
   if (parts_.replica->leadership().ready) {
-    const auto reader = parts_.store->ReadHistory();
-    absl::StatusOr<Revision> floor = reader.status();
-    if (reader.ok()) floor = FloorFor(**reader, limits_, parts_.clock->WallMs());
-    if (!floor.ok()) {
-      log::Warning("the history cannot be trimmed", {{"error", floor.status()}});
-    } else if (*floor > (*reader)->floor()) {
-      // Whatever becomes of it, the next round looks again.
-      parts_.proposer->Propose(wire::EncodeCommand({}, "registryd", core::TrimHistory{*floor}),
-                               [](absl::StatusOr<consensus::Applied>) {});
-    }
+    const absl::Status proposed = ProposeFloor();
+    if (!proposed.ok()) log::Warning("the history cannot be trimmed", {{"error", proposed}});
   }
   for (size_t dropped = 0; dropped < kDropMax;) {
     const absl::StatusOr<size_t> now = parts_.store->DropHistory(kDropAtOnce);

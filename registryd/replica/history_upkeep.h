@@ -48,6 +48,7 @@ class HistoryUpkeep {
  private:
   void Run();
   void Look();
+  absl::Status ProposeFloor();
 
   const Parts parts_;
   const HistoryLimits limits_;

@@ -25,6 +25,9 @@
 #include "registryd/consensus/raft_thread.h"
 #include "registryd/liveness/liveness_driver.h"
 #include "registryd/liveness/renewal_relay.h"
+#include "registryd/operations/audience.h"
+#include "registryd/operations/drains.h"
+#include "registryd/operations/history.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -102,6 +105,7 @@ struct Node::Impl {
   absl::Status StartConsensus();
   absl::Status StartServers();
   void StartForwarding();
+  std::vector<operations::Audience::Peer> OtherMembers() const;
   void HandOver();
   registry::v1::Member Myself() const;
   std::string NameOf(NodeId node) const;
@@ -138,6 +142,9 @@ struct Node::Impl {
   std::unique_ptr<operations::Reads> reads;
   std::unique_ptr<operations::Renewals> renewals;
   std::unique_ptr<operations::Watches> watches;
+  std::unique_ptr<operations::History> history;
+  std::unique_ptr<operations::Audience> audience;
+  std::unique_ptr<operations::Drains> drains;
   std::unique_ptr<api::ApiServer> api;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<metrics::ScrapeHook> gauges;
@@ -273,6 +280,15 @@ absl::Status Node::Impl::StartConsensus() {
   return absl::OkStatus();
 }
 
+std::vector<operations::Audience::Peer> Node::Impl::OtherMembers() const {
+  std::vector<operations::Audience::Peer> others;
+  const auto configuration = raft->status().configuration;
+  for (const consensus::Server& server : *configuration) {
+    if (server.id != identity.node) others.push_back({server.id, NameOf(server.id)});
+  }
+  return others;
+}
+
 // What a client asks of this node and only the leader can do.
 void Node::Impl::StartForwarding() {
   const auto leader = [this] { return replica->leadership().leader; };
@@ -304,6 +320,12 @@ void Node::Impl::StartForwarding() {
                           .mine = [this] { return Myself(); },
                           .raft = [this] { return raft->status(); },
                           .name_of = [this](NodeId node) { return NameOf(node); }});
+  audience = std::make_unique<operations::Audience>(operations::Audience::Parts{
+      .hub = &hub,
+      .clock = &clock,
+      .node = identity.name,
+      .calls = peers.get(),
+      .peers = [this] { return OtherMembers(); }});
   proposer->Serve();
   relay->Serve();
   member_status->Serve();
@@ -317,6 +339,8 @@ absl::Status Node::Impl::StartServers() {
       .replica = replica.get(), .proposer = proposer.get(), .access = &access, .clock = &clock});
   renewals = std::make_unique<operations::Renewals>(relay.get(), &access);
   watches = std::make_unique<operations::Watches>(reads.get(), &hub, &access);
+  history = std::make_unique<operations::History>(reads.get(), &access);
+  drains = std::make_unique<operations::Drains>(writes.get(), audience.get(), &clock);
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.listen));
   ASSIGN_OR_RETURN(api,
                    api::ApiServer::Start(listen.host, listen.port,
@@ -324,6 +348,9 @@ absl::Status Node::Impl::StartServers() {
                                           .reads = reads.get(),
                                           .renewals = renewals.get(),
                                           .watches = watches.get(),
+                                          .history = history.get(),
+                                          .audience = audience.get(),
+                                          .drains = drains.get(),
                                           .describe = [this](registry::v1::StatusResponse* out,
                                                              absl::AnyInvocable<void() &&> done) {
                                             out->set_node(identity.name);
@@ -449,6 +476,7 @@ void Node::Impl::Stop() {
   http = nullptr;
   gauges = nullptr;
   if (liveness != nullptr) liveness->Stop();
+  if (drains != nullptr) drains->Stop();
   HandOver();
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (relay != nullptr) relay->Stop();

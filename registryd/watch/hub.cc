@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "registryd/base/clock.h"
 #include "registryd/base/text.h"
 
 namespace registryd::watch {
@@ -40,12 +39,13 @@ void Hub::Publish(const core::Outcome& outcome) {
   const Revision revision = outcome.reply.revision;
   MutexLock lock(topics_mutex_);
   publishing_ = revision;
+  const int64_t now_ms = clock_.MonotonicMs();
   for (const core::InstanceChange& change : outcome.instances) {
     const std::string_view service = change.name().service_name();
     const absl::string_view key(service.data(), service.size());
     const auto offer = [&](const std::weak_ptr<Topic>& held) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       std::shared_ptr<Topic> topic = held.lock();
-      if (topic == nullptr || !topic->Publish(change, revision, outcome.time_ms)) return;
+      if (topic == nullptr || !topic->Publish(change, revision, outcome.time_ms, now_ms)) return;
       if (changed_.empty() || changed_.back() != topic) changed_.push_back(std::move(topic));
     };
     if (auto found = services_.find(key); found != services_.end()) {
@@ -126,19 +126,18 @@ void Hub::BeatSlice(size_t slice) {
 }
 
 void Hub::Fan() {
-  const SystemClock clock;
   for (;;) {
     std::vector<std::shared_ptr<Topic>> topics;
     bool beat = false;
     size_t slice = 0;
     {
       MutexLock lock(fan_mutex_);
-      while (to_wake_.empty() && !stopping_ && clock.MonotonicMs() < next_beat_ms_) {
-        fan_filled_.WaitFor(fan_mutex_, std::max<int64_t>(1, next_beat_ms_ - clock.MonotonicMs()));
+      while (to_wake_.empty() && !stopping_ && clock_.MonotonicMs() < next_beat_ms_) {
+        fan_filled_.WaitFor(fan_mutex_, std::max<int64_t>(1, next_beat_ms_ - clock_.MonotonicMs()));
       }
       if (stopping_) return;
       topics.swap(to_wake_);
-      if (const int64_t now = clock.MonotonicMs(); now >= next_beat_ms_) {
+      if (const int64_t now = clock_.MonotonicMs(); now >= next_beat_ms_) {
         next_beat_ms_ = now + kBeatMs / kBeatSlices;
         beat = true;
         slice = beat_slice_++;

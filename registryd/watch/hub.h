@@ -23,8 +23,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "registryd/base/clock.h"
 #include "registryd/base/mutex.h"
 #include "registryd/core/registry.h"
+#include "registryd/watch/subscribers.h"
 #include "registryd/watch/topic.h"
 
 namespace registryd::watch {
@@ -52,6 +54,8 @@ class Hub {
   void AddBeating(const std::shared_ptr<Beating>& stream);
   // Everything up to here has been published.
   Revision published() const { return Revision(published_.load(std::memory_order_acquire)); }
+  // Who watches here, and how far they have come.
+  Subscribers& subscribers() { return subscribers_; }
   void Stop();
 
  private:
@@ -61,6 +65,8 @@ class Hub {
   void Fan();
   void BeatSlice(size_t slice);
 
+  const SystemClock clock_;
+  Subscribers subscribers_;
   std::atomic<uint64_t> published_{0};
 
   Mutex topics_mutex_;

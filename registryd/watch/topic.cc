@@ -5,9 +5,11 @@
 
 namespace registryd::watch {
 
-bool Topic::Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms) {
+bool Topic::Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms,
+                    int64_t now_ms) {
   std::optional<TopicChange> shown = Shown(filter_, change, revision, time_ms);
   if (!shown) return false;
+  shown->published_ms = now_ms;
   MutexLock lock(mutex_);
   if (levelled_ && revision > level_.revision) {
     level_.digest += shown->digest_delta;
@@ -115,6 +117,12 @@ void Topic::KeepOlder(const OlderPage& older) {
   MutexLock lock(mutex_);
   if (older_.size() == kOlderMax) older_.pop_front();
   older_.push_back(older);
+}
+
+int64_t Topic::PublishedAt(Revision after, Revision to) const {
+  MutexLock lock(mutex_);
+  const size_t end = After(to);
+  return end == 0 || ring_[end - 1].revision <= after ? 0 : ring_[end - 1].published_ms;
 }
 
 bool Topic::ChangedIn(Revision after, Revision to) const {

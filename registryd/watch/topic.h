@@ -83,7 +83,9 @@ class Topic {
   const core::InstanceFilter& filter() const { return filter_; }
 
   // The loop: a change of an instance in our scope. True when it concerns the filter.
-  bool Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms);
+  // `now_ms`: of the monotonic clock.
+  bool Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms,
+               int64_t now_ms = 0);
   void Wake();
 
   // Digest and count of the whole, once, by whoever made the topic, from a view at `level.revision`
@@ -108,6 +110,8 @@ class Topic {
   void KeepOlder(const OlderPage& older);
   // Is there a change in (after, to]? Also where the ring cannot tell any more.
   bool ChangedIn(Revision after, Revision to) const;
+  // When the newest change in (after, to] was published; 0: there is none in the ring.
+  int64_t PublishedAt(Revision after, Revision to) const;
 
  private:
   size_t After(Revision revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

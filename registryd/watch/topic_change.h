@@ -35,7 +35,8 @@ struct TopicChange {
   bool gone = false;           // left, or no longer matches
   int8_t count_delta = 0;
   uint64_t digest_delta = 0;
-  int64_t time_ms = 0;  // when the change was made
+  int64_t time_ms = 0;       // when the change was made, by the leader's clock
+  int64_t published_ms = 0;  // when this node told of it, by its monotonic clock
 };
 
 // Absent: it does not concern the filter.
@@ -52,7 +53,8 @@ inline std::optional<TopicChange> Shown(const core::InstanceFilter& filter,
       .count_delta = static_cast<int8_t>(static_cast<int>(is) - static_cast<int>(was)),
       .digest_delta = (is ? core::InstanceDigest(*change.after) : 0) -
                       (was ? core::InstanceDigest(*change.before) : 0),
-      .time_ms = time_ms};
+      .time_ms = time_ms,
+      .published_ms = 0};
 }
 
 // The first instances of a page's worth; a revision is never split, so it may be one call's more.

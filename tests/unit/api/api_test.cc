@@ -33,7 +33,10 @@ class ApiTest : public ::testing::Test {
                 .access = &access_,
                 .clock = &clock_}),
         renewals_(&liveness_, &access_),
-        watches_(&reads_, &node_.hub(), &access_) {
+        watches_(&reads_, &node_.hub(), &access_),
+        history_(&reads_, &access_),
+        audience_({.hub = &node_.hub(), .clock = &clock_, .node = "a"}),
+        drains_(&writes_, &audience_, &clock_) {
     node_.replica().AddObserver(&liveness_);
     node_.Start();
     node_.Lead();
@@ -43,10 +46,14 @@ class ApiTest : public ::testing::Test {
                           .reads = &reads_,
                           .renewals = &renewals_,
                           .watches = &watches_,
+                          .history = &history_,
+                          .audience = &audience_,
+                          .drains = &drains_,
                           .describe = [](StatusResponse* out, absl::AnyInvocable<void() &&> done) {
                             out->set_node("a");
                             std::move(done)();
-                          }});
+                          },
+                          .access = &access_});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
@@ -57,6 +64,7 @@ class ApiTest : public ::testing::Test {
     cluster_ = Cluster::NewStub(channel);
   }
   ~ApiTest() override {
+    drains_.Stop();
     server_->Stop(0);
     server_ = nullptr;
   }
@@ -99,6 +107,9 @@ class ApiTest : public ::testing::Test {
   operations::Reads reads_;
   operations::Renewals renewals_;
   operations::Watches watches_;
+  operations::History history_;
+  operations::Audience audience_;
+  operations::Drains drains_;
   std::unique_ptr<ApiServer> server_;
   std::unique_ptr<Registration::Stub> registration_;
   std::unique_ptr<registry::v1::Lease::Stub> lease_;
