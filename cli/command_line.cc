@@ -95,6 +95,13 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddWatch(*app, action);
   AddServices(*app, action);
   AddInstances(*app, action);
+  AddExplain(*app, action);
+  AddHistory(*app, action);
+  AddDiff(*app, action);
+  AddDrain(*app, action);
+  AddSubscribers(*app, action);
+  AddConsumers(*app, action);
+  AddDependencies(*app, action);
   AddStatus(*app, action);
   AddBench(*app, action);
   AddRun(*app, action);

@@ -4,9 +4,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/lookup_filters.h"
+#include "cli/commands/moment.h"
 #include "cli/commands/read_options.h"
 #include "cli/output/json.h"
 #include "cli/output/line_template.h"
@@ -28,52 +29,50 @@ Examples:
   registry-cli lookup web --format '{{host}}:{{port}}'
   registry-cli lookup web --limit 1 --format 'http://{{address:http}}/'
   registry-cli lookup web --health critical --health draining -o wide
+  registry-cli lookup web --at 14:03
   registry-cli lookup web --consistency linearizable -o json | jq '.revision')";
 
 struct Options {
   std::string service;
-  std::vector<std::string> health;
-  std::string selector;
-  std::string version_range;
-  std::string zone;
-  std::string limit;
+  LookupFilters filters;
+  std::string at;
+  std::string revision;
   std::string format;
   bool format_given = false;
   ReadArguments read;
 };
 
 absl::StatusOr<LookupQuery> MakeQuery(const Options& options, const std::string& ns) {
-  LookupQuery query;
-  absl::StatusOr<ServiceName> name = ParseServiceName(options.service, ns);
-  if (!name.ok()) return name.status();
-  query.ns = name->ns;
-  query.service = name->service;
-  for (const std::string& text : options.health) {
-    const std::vector<std::string> words = absl::StrSplit(text, ',');
-    for (const std::string& word : words) {
-      absl::StatusOr<Health> health = ParseHealth(word);
-      if (!health.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--health ", std::string(health.status().message())));
-      }
-      query.health.push_back(*health);
-    }
-  }
-  query.selector = options.selector;
-  query.version_range = options.version_range;
-  query.zone = options.zone;
-  if (!options.limit.empty()) {
-    absl::StatusOr<uint64_t> limit = ParseNumber(options.limit, 1, UINT32_MAX);
-    if (!limit.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--limit ", std::string(limit.status().message())));
-    }
-    query.limit = static_cast<uint32_t>(*limit);
-  }
+  absl::StatusOr<LookupQuery> query = ParseLookup(options.filters, options.service, ns);
+  if (!query.ok()) return query;
   absl::StatusOr<ReadOptions> read = ParseReadOptions(options.read);
   if (!read.ok()) return read.status();
-  query.read = *read;
+  query->read = *read;
   return query;
+}
+
+bool OfThePast(const Options& options) { return !options.at.empty() || !options.revision.empty(); }
+
+absl::StatusOr<LookupResult> Ask(const Options& options, const LookupQuery& query,
+                                 Session& session) {
+  if (!OfThePast(options)) {
+    absl::StatusOr<Client*> client = session.client();
+    if (!client.ok()) return client.status();
+    return (*client)->Lookup(query);
+  }
+  absl::StatusOr<Moment> moment =
+      options.revision.empty() ? ParseMoment(options.at) : ParseRevision(options.revision);
+  if (!moment.ok()) return moment.status();
+  absl::StatusOr<Admin*> admin = session.admin();
+  if (!admin.ok()) return admin.status();
+  absl::StatusOr<PastLookup> past = (*admin)->LookupPast(query, *moment);
+  if (!past.ok()) return past.status();
+  if (!session.json()) {
+    session.console().Note(absl::StrCat("as of revision ", past->lookup.info.revision,
+                                        past->revision_time_ms == 0 ? "" : ", made at ",
+                                        LocalTime(past->revision_time_ms)));
+  }
+  return past->lookup;
 }
 
 ExitCode PrintLines(const LineTemplate& line, const LookupResult& result, Session& session) {
@@ -103,10 +102,19 @@ ExitCode Run(const Options& options, Session& session) {
   if (options.format_given && options.format.empty()) {
     return console.Usage("--format is empty: write something like '{{host}}:{{port}}'");
   }
-  absl::StatusOr<Client*> client = session.client();
-  if (!client.ok()) return console.Usage(client.status());
-
-  absl::StatusOr<LookupResult> result = (*client)->Lookup(*query);
+  if (!options.at.empty() && !options.revision.empty()) {
+    return console.Usage("--at and --revision exclude each other: choose one");
+  }
+  if (OfThePast(options)) {
+    absl::StatusOr<Moment> moment =
+        options.revision.empty() ? ParseMoment(options.at) : ParseRevision(options.revision);
+    if (!moment.ok()) return console.Usage(moment.status());
+  }
+  // --server, REGISTRY_SERVER or --timeout
+  if (absl::StatusOr<Client*> client = session.client(); !client.ok()) {
+    return console.Usage(client.status());
+  }
+  absl::StatusOr<LookupResult> result = Ask(options, *query, session);
   if (!result.ok()) return console.Fail(result.status());
   const ExitCode code = result->instances.empty() ? ExitCode::kNotFound : ExitCode::kOk;
   if (session.json()) return console.Print(LookupJson(*query, *result), code);
@@ -130,21 +138,13 @@ void AddLookup(CLI::App& app, Action* action) {
   CLI::App* command =
       app.add_subcommand("lookup", "Find the instances of a service that can be used now");
   command->add_option("service", options->service, "SERVICE or NAMESPACE/SERVICE")->required();
+  AddLookupFilters(command, &options->filters);
   command
-      ->add_option("--selector", options->selector,
-                   "Labels as in Kubernetes: env=prod,tier in (a,b),!canary")
-      ->type_name("SELECTOR");
-  command
-      ->add_option("--version-range", options->version_range,
-                   "SemVer range: '>=1.2 <2', '1.x', '^1.4.0', '~2.1 || ^3'")
-      ->type_name("RANGE");
-  command->add_option("--zone", options->zone, "Instances of this zone first")->type_name("ZONE");
-  command
-      ->add_option("--health", options->health,
-                   "States wanted, repeated or separated by commas; without it passing and suspect")
-      ->type_name("passing|suspect|critical|draining")
-      ->allow_extra_args(false);
-  command->add_option("--limit", options->limit, "At most so many")->type_name("N");
+      ->add_option("--at", options->at,
+                   "As it was then: 14:03, 2026-11-24T14:03:20Z, or 10m for ten minutes ago")
+      ->type_name("TIME");
+  command->add_option("--revision", options->revision, "As it was at this revision")
+      ->type_name("N");
   CLI::Option* format =
       command->add_option("--format", options->format, "One line for each instance")
           ->type_name("TEMPLATE");

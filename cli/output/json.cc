@@ -5,17 +5,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "nlohmann/json.hpp"
+#include "cli/output/json_parts.h"
 
 namespace registry::cli {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-std::string Text(const Json& json) {
-  // A server's text that is not UTF-8 becomes U+FFFD instead of an exception.
-  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
 
 Json ToJson(const Endpoint& endpoint) {
   return {{"name", endpoint.name},
@@ -25,6 +18,13 @@ Json ToJson(const Endpoint& endpoint) {
 }
 
 Json IdOrNull(uint64_t id) { return id == 0 ? Json() : Json(HexId(id)); }
+
+}  // namespace
+
+std::string JsonText(const Json& json) {
+  // A server's text that is not UTF-8 becomes U+FFFD instead of an exception.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
 Json ToJson(const Instance& instance) {
   const InstanceSpec& spec = instance.spec;
@@ -60,31 +60,28 @@ Json ToJson(const std::vector<Instance>& instances) {
   return array;
 }
 
-// Every answer about state begins so.
-Json Begin(const AnswerInfo& info) {
+Json BeginJson(const AnswerInfo& info) {
   return {{"revision", info.revision},
           {"cluster_id", HexId(info.cluster_id)},
           {"lag_ms", info.lag_ms},
           {"leader_known", info.leader_known}};
 }
 
-}  // namespace
-
 std::string HexId(uint64_t id) { return absl::StrCat(absl::Hex(id, absl::kZeroPad16)); }
 
 std::string HealthWord(Health health) { return absl::AsciiStrToLower(ToString(health)); }
 
 std::string LookupJson(const LookupQuery& query, const LookupResult& result) {
-  Json json = Begin(result.info);
+  Json json = BeginJson(result.info);
   json["namespace"] = query.ns;
   json["service"] = query.service;
   json["total"] = result.total;
   json["instances"] = ToJson(result.instances);
-  return Text(json);
+  return JsonText(json);
 }
 
 std::string ServicesJson(const ServicesPage& page) {
-  Json json = Begin(page.info);
+  Json json = BeginJson(page.info);
   json["services"] = Json::array();
   for (const ServiceSummary& service : page.services) {
     json["services"].push_back({{"namespace", service.ns},
@@ -95,13 +92,13 @@ std::string ServicesJson(const ServicesPage& page) {
                                 {"draining", service.draining},
                                 {"changed_revision", service.changed_revision}});
   }
-  return Text(json);
+  return JsonText(json);
 }
 
 std::string InstancesJson(const InstancesPage& page) {
-  Json json = Begin(page.info);
+  Json json = BeginJson(page.info);
   json["instances"] = ToJson(page.instances);
-  return Text(json);
+  return JsonText(json);
 }
 
 std::string RegisterJson(const std::vector<InstanceSpec>& specs, const RegisterResult& result) {
@@ -118,7 +115,7 @@ std::string RegisterJson(const std::vector<InstanceSpec>& specs, const RegisterR
                                  {"id", result.instances[i].id},
                                  {"incarnation", result.instances[i].incarnation}});
   }
-  return Text(json);
+  return JsonText(json);
 }
 
 std::string DeregisterJson(const std::vector<InstanceRef>& instances,
@@ -130,11 +127,11 @@ std::string DeregisterJson(const std::vector<InstanceRef>& instances,
                                  {"id", instances[i].id},
                                  {"removed", static_cast<bool>(result.removed[i])}});
   }
-  return Text(json);
+  return JsonText(json);
 }
 
 std::string ChangeJson(const ChangeResult& result) {
-  return Text({{"revision", result.revision}, {"instance", ToJson(result.instance)}});
+  return JsonText({{"revision", result.revision}, {"instance", ToJson(result.instance)}});
 }
 
 std::string ChangeJson(const ViewChange& change) {
@@ -167,7 +164,7 @@ std::string StatusJson(const ClusterStatus& status) {
                {"version", status.version},
                {"server", status.server},
                {"leader", status.leader.empty() ? Json() : Json(status.leader)}};
-  json.update(Begin(status.info));
+  json.update(BeginJson(status.info));
   json["services"] = status.services;
   json["instances"] = status.instances;
   json["leases"] = status.leases;
@@ -189,7 +186,7 @@ std::string StatusJson(const ClusterStatus& status) {
                                {"lag_ms", member.lag_ms},
                                {"suffrage", member.suffrage}});
   }
-  return Text(json);
+  return JsonText(json);
 }
 
 }  // namespace registry::cli

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "registry/client.h"
+#include "registry/past.h"
 #include "registry/types.h"
 
 namespace registry {
@@ -79,6 +80,23 @@ class Admin {
   // Changes what a node logs, until it restarts; an empty level only asks. Of the first server that
   // answers. INVALID_ARGUMENT: no such level.
   absl::StatusOr<LogLevel> SetLogLevel(const std::string& level);
+
+  // What changed, by whom and why. OUT_OF_RANGE for a moment that is not kept.
+  absl::StatusOr<ChangesResult> ListChanges(const ChangesQuery& query);
+  // A lookup as it would have been answered then; `read` of the query is ignored.
+  absl::StatusOr<PastLookup> LookupPast(const LookupQuery& query, const Moment& at);
+  absl::StatusOr<DiffResult> Diff(const std::string& ns, const std::string& service,
+                                  const Moment& from, const Moment& to);
+  // Why a lookup returns an instance or does not; `id` empty: all of the service.
+  absl::StatusOr<ExplainResult> Explain(const LookupQuery& query, const std::string& id = "");
+
+  // Who watches a service, on all nodes; an empty one: who watches what.
+  absl::StatusOr<SubscribersResult> ListSubscribers(const std::string& ns,
+                                                    const std::string& service);
+  // Turns the instance DRAINING and returns when every live subscriber has acknowledged that, or
+  // after `wait` with those who have not.
+  absl::StatusOr<DrainResult> Drain(const InstanceRef& instance, absl::Duration wait,
+                                    const std::string& message = "");
 
   // The servers that it knows, "host:port" each.
   const std::vector<std::string>& servers() const;

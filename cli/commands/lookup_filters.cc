@@ -1,0 +1,61 @@
+#include "cli/commands/lookup_filters.h"
+
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cli/arguments.h"
+
+namespace registry::cli {
+
+void AddLookupFilters(CLI::App* command, LookupFilters* filters) {
+  command
+      ->add_option("--selector", filters->selector,
+                   "Labels as in Kubernetes: env=prod,tier in (a,b),!canary")
+      ->type_name("SELECTOR");
+  command
+      ->add_option("--version-range", filters->version_range,
+                   "SemVer range: '>=1.2 <2', '1.x', '^1.4.0', '~2.1 || ^3'")
+      ->type_name("RANGE");
+  command->add_option("--zone", filters->zone, "Instances of this zone first")->type_name("ZONE");
+  command
+      ->add_option("--health", filters->health,
+                   "States wanted, repeated or separated by commas; without it passing and suspect")
+      ->type_name("passing|suspect|critical|draining")
+      ->allow_extra_args(false);
+  command->add_option("--limit", filters->limit, "At most so many")->type_name("N");
+}
+
+absl::StatusOr<LookupQuery> ParseLookup(const LookupFilters& filters, const std::string& service,
+                                        const std::string& ns) {
+  LookupQuery query;
+  absl::StatusOr<ServiceName> name = ParseServiceName(service, ns);
+  if (!name.ok()) return name.status();
+  query.ns = name->ns;
+  query.service = name->service;
+  for (const std::string& text : filters.health) {
+    const std::vector<std::string> words = absl::StrSplit(text, ',');
+    for (const std::string& word : words) {
+      absl::StatusOr<Health> health = ParseHealth(word);
+      if (!health.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--health ", std::string(health.status().message())));
+      }
+      query.health.push_back(*health);
+    }
+  }
+  query.selector = filters.selector;
+  query.version_range = filters.version_range;
+  query.zone = filters.zone;
+  if (!filters.limit.empty()) {
+    absl::StatusOr<uint64_t> limit = ParseNumber(filters.limit, 1, UINT32_MAX);
+    if (!limit.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--limit ", std::string(limit.status().message())));
+    }
+    query.limit = static_cast<uint32_t>(*limit);
+  }
+  return query;
+}
+
+}  // namespace registry::cli
