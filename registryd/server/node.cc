@@ -321,11 +321,9 @@ void Node::Impl::StartForwarding() {
                           .raft = [this] { return raft->status(); },
                           .name_of = [this](NodeId node) { return NameOf(node); }});
   audience = std::make_unique<operations::Audience>(operations::Audience::Parts{
-      .hub = &hub,
-      .clock = &clock,
-      .node = identity.name,
-      .calls = peers.get(),
-      .peers = [this] { return OtherMembers(); }});
+      .hub = &hub, .clock = &clock, .node = identity.name, .calls = peers.get(), .peers = [this] {
+        return OtherMembers();
+      }});
   proposer->Serve();
   relay->Serve();
   member_status->Serve();

@@ -64,13 +64,14 @@ void Hub::Flush(Revision revision) {
   if (changed_.empty()) return;
   std::sort(changed_.begin(), changed_.end());
   changed_.erase(std::unique(changed_.begin(), changed_.end()), changed_.end());
+  std::vector<int64_t> due;
+  due.reserve(changed_.size());
+  for (const auto& topic : changed_) due.push_back(topic->DueAt());
   {
     MutexLock lock(fan_mutex_);
-    for (auto& topic : changed_) {
+    for (size_t i = 0; i < changed_.size(); ++i) {
       // A topic that waits to be woken is woken once for all that came meanwhile.
-      if (std::find(to_wake_.begin(), to_wake_.end(), topic) == to_wake_.end()) {
-        to_wake_.push_back(std::move(topic));
-      }
+      if (waiting_.insert(changed_[i].get()).second) to_wake_.emplace(due[i], changed_[i]);
     }
   }
   changed_.clear();
@@ -132,18 +133,27 @@ void Hub::Fan() {
     size_t slice = 0;
     {
       MutexLock lock(fan_mutex_);
-      while (to_wake_.empty() && !stopping_ && clock_.MonotonicMs() < next_beat_ms_) {
-        fan_filled_.WaitFor(fan_mutex_, std::max<int64_t>(1, next_beat_ms_ - clock_.MonotonicMs()));
+      for (;;) {
+        if (stopping_) return;
+        const int64_t now = clock_.MonotonicMs();
+        const int64_t next =
+            to_wake_.empty() ? next_beat_ms_ : std::min(next_beat_ms_, to_wake_.begin()->first);
+        if (now >= next) break;
+        fan_filled_.WaitFor(fan_mutex_, next - now);
       }
-      if (stopping_) return;
-      topics.swap(to_wake_);
+      const auto end = to_wake_.upper_bound(clock_.MonotonicMs());
+      for (auto it = to_wake_.begin(); it != end; ++it) {
+        waiting_.erase(it->second.get());
+        topics.push_back(std::move(it->second));
+      }
+      to_wake_.erase(to_wake_.begin(), end);
       if (const int64_t now = clock_.MonotonicMs(); now >= next_beat_ms_) {
         next_beat_ms_ = now + kBeatMs / kBeatSlices;
         beat = true;
         slice = beat_slice_++;
       }
     }
-    for (const auto& topic : topics) topic->Wake();
+    for (const auto& topic : topics) topic->Wake(clock_.MonotonicMs());
     if (beat) BeatSlice(slice);
   }
 }

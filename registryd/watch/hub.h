@@ -10,19 +10,22 @@
 // cursor and is passed over.
 //
 // Fan-out does not run on the loop: Flush hands the topics that changed to a small pool, which
-// wakes the subscribers. Every second each attached stream gets a beat, spread over the second.
+// wakes the subscribers, at once or a little later in a storm (watch/pace.h). Every second each
+// attached stream gets a beat, spread over the second.
 //
 // Threads: Publish and Flush on the loop; the rest any. Limits: a topic lives as long as somebody
 // holds it.
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "registryd/base/clock.h"
 #include "registryd/base/mutex.h"
 #include "registryd/core/registry.h"
@@ -82,7 +85,9 @@ class Hub {
 
   Mutex fan_mutex_;
   CondVar fan_filled_;
-  std::vector<std::shared_ptr<Topic>> to_wake_ ABSL_GUARDED_BY(fan_mutex_);
+  // By when they may be woken, each once.
+  std::multimap<int64_t, std::shared_ptr<Topic>> to_wake_ ABSL_GUARDED_BY(fan_mutex_);
+  absl::flat_hash_set<const Topic*> waiting_ ABSL_GUARDED_BY(fan_mutex_);
   bool stopping_ ABSL_GUARDED_BY(fan_mutex_) = false;
   int64_t next_beat_ms_ ABSL_GUARDED_BY(fan_mutex_) = 0;
   size_t beat_slice_ ABSL_GUARDED_BY(fan_mutex_) = 0;

@@ -24,11 +24,17 @@ bool Topic::Publish(const core::InstanceChange& change, Revision revision, int64
   return true;
 }
 
-void Topic::Wake() {
+int64_t Topic::DueAt() const {
+  MutexLock lock(mutex_);
+  return pace_.Due();
+}
+
+void Topic::Wake(int64_t now_ms) {
   std::vector<std::weak_ptr<Waker>> wakers;
   {
     MutexLock lock(mutex_);
     wakers = wakers_;
+    pace_.Told(now_ms, wakers_.size());
   }
   for (const auto& held : wakers) {
     if (auto waker = held.lock()) waker->Wake();

@@ -21,6 +21,7 @@
 #include "registryd/core/filter.h"
 #include "registryd/core/name_pattern.h"
 #include "registryd/core/registry.h"
+#include "registryd/watch/pace.h"
 #include "registryd/watch/topic_change.h"
 
 namespace registryd::watch {
@@ -86,7 +87,10 @@ class Topic {
   // `now_ms`: of the monotonic clock.
   bool Publish(const core::InstanceChange& change, Revision revision, int64_t time_ms,
                int64_t now_ms = 0);
-  void Wake();
+  // Wakes the subscribers, and remembers that it did.
+  void Wake(int64_t now_ms);
+  // When the subscribers may be woken: at once, or later in a storm (watch/pace.h).
+  int64_t DueAt() const;
 
   // Digest and count of the whole, once, by whoever made the topic, from a view at `level.revision`
   // >= floor.
@@ -131,6 +135,7 @@ class Topic {
   std::deque<OlderPage> older_ ABSL_GUARDED_BY(mutex_);  // the newest last
   std::vector<std::weak_ptr<Waker>> wakers_ ABSL_GUARDED_BY(mutex_);
   size_t sweep_at_ ABSL_GUARDED_BY(mutex_) = 16;
+  Pace pace_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace registryd::watch

@@ -235,6 +235,43 @@ TEST_F(WatchTest, G3AThousandClientsThatReconnectAtOnceGoOnFromWhereTheyStood) {
   }
 }
 
+// One instance that changes all the time is told of in pages that grow, not one by one; and the
+// first change is told at once.
+TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
+  Register("web", "i-1");
+  Register("web", "i-2");
+  std::vector<std::unique_ptr<WatchClient>> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(std::make_unique<WatchClient>(
+        WatchClient::Options{.address = daemon_.address(), .subscribe = ServiceScope("web")}));
+    clients.back()->Connect();
+  }
+  for (auto& client : clients) {
+    ASSERT_TRUE(WaitFor([&] { return client->Look([](auto& c) { return c.whole(); }); }));
+  }
+  constexpr int kFlaps = 1'000;
+  for (int i = 0; i < kFlaps; ++i) {
+    registry::v1::SetHealthRequest request;
+    request.mutable_instance()->set_service("web");
+    request.mutable_instance()->set_id("i-1");
+    request.set_health(i % 2 == 0 ? registry::v1::HEALTH_CRITICAL : registry::v1::HEALTH_PASSING);
+    registry::v1::SetHealthResponse response;
+    ASSERT_TRUE(stubs_->SetHealth(request, &response).ok());
+    revision_ = response.revision();
+  }
+  for (auto& client : clients) {
+    ASSERT_TRUE(WaitFor([&] {
+      return client->Look(
+          [&](auto& c) { return c.revision() >= revision_ && c.counts().beats > 0; });
+    })) << daemon_.Log();
+    client->Cut();
+    EXPECT_THAT(client->checker().errors(), IsEmpty());
+    EXPECT_LT(client->checker().counts().pages, kFlaps / 2);
+    EXPECT_EQ(client->checker().picture().at("default/web/i-1").health(),
+              registry::v1::HEALTH_PASSING);
+  }
+}
+
 // A client that was away for longer than the ring and the pages hold, and one for longer than the
 // history is kept; one from the future, and one from another cluster.
 class LongAgoTest : public WatchTest {
