@@ -84,6 +84,12 @@ bool RandomWriter::Write(Stubs& stubs) {
 }
 
 bool RandomWriter::Settle(Stubs& stubs) {
+  // Level with whatever was committed.
+  registry::v1::LookupRequest level;
+  level.set_service("web-1");
+  level.mutable_read()->set_consistency(registry::v1::CONSISTENCY_LINEARIZABLE);
+  registry::v1::LookupResponse ignored;
+  if (!stubs.Lookup(level, &ignored).ok()) return false;
   registry::v1::StatusResponse status;
   if (!stubs.Status(&status).ok()) return false;
   if (status.info().revision() > revision_) Applied(status.info().revision());
