@@ -139,7 +139,10 @@ std::string ExplainText(const ExplainResult& result, const TimeText& time) {
 std::string SubscribersTable(const std::vector<Subscriber>& subscribers, bool wide) {
   std::vector<std::string> header = {"CLIENT", "NAME",   "ADDRESS", "WATCHES",
                                      "ACKED",  "BEHIND", "APPLIED", "SLOWEST"};
-  if (wide) header.insert(header.end(), {"NODE", "STREAM"});
+  if (wide) {
+    header.push_back("NODE");
+    header.push_back("STREAM");
+  }
   Table table(header);
   for (const Subscriber& one : subscribers) {
     std::vector<std::string> cells = {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "registry/v1/history.grpc.pb.h"
 #include "tests/support/daemon.h"
 #include "tests/support/random_writer.h"
 #include "tests/support/stubs.h"
@@ -276,7 +277,7 @@ TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
 // history is kept; one from the future, and one from another cluster.
 class LongAgoTest : public WatchTest {
  protected:
-  LongAgoTest() : WatchTest({"--history-size", "1MiB"}) {}
+  explicit LongAgoTest(std::vector<std::string> flags = {}) : WatchTest(std::move(flags)) {}
 
   WatchClient From(uint64_t cluster, uint64_t revision) {
     registry::v1::Subscribe subscribe = ServiceScope("web");
@@ -321,7 +322,25 @@ TEST_F(LongAgoTest, G3AWatchResumesFromHistoryOrSaysWhyNot) {
   EXPECT_EQ(away.checker().picture().size(), 900u);
 }
 
-TEST_F(LongAgoTest, G3CursorsOfOtherTimesAreToldAndGetASnapshot) {
+class ShortMemoryTest : public LongAgoTest {
+ protected:
+  ShortMemoryTest() : LongAgoTest({"--history-size", "1MiB"}) {}
+
+  // Changes after this revision are kept.
+  uint64_t OldestKept() {
+    const auto stub = registry::v1::History::NewStub(
+        grpc::CreateChannel(daemon_.address(), grpc::InsecureChannelCredentials()));
+    registry::v1::ListChangesRequest request;
+    request.set_page_size(1);
+    registry::v1::ListChangesResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub->ListChanges(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.oldest_revision();
+  }
+};
+
+TEST_F(ShortMemoryTest, G3CursorsOfOtherTimesAreToldAndGetASnapshot) {
   // 1 MiB of history is some thousand changes of this kind.
   for (int call = 0; call < 30; ++call) {
     registry::v1::RegisterRequest request;
@@ -334,6 +353,7 @@ TEST_F(LongAgoTest, G3CursorsOfOtherTimesAreToldAndGetASnapshot) {
     revision_ = response.revision();
   }
   ASSERT_TRUE(Restart(/*kill=*/false)) << daemon_.Log();  // so that no ring reaches back
+  ASSERT_TRUE(WaitFor([&] { return OldestKept() > 1; })) << daemon_.Log();
   const uint64_t cluster = Cluster();
   const auto expect_resync = [&](WatchClient client, const std::string& reason) {
     client.Connect();
