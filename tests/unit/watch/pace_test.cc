@@ -10,12 +10,12 @@ namespace {
 
 // Changes every `every_ms` from `from_ms` on; returns how often it told of them, and the longest
 // wait.
-struct Run {
+struct Told {
   int told = 0;
   int64_t longest_ms = 0;
 };
-Run Storm(Pace& pace, int64_t from_ms, int64_t every_ms, int changes, size_t subscribers) {
-  Run run;
+Told Storm(Pace& pace, int64_t from_ms, int64_t every_ms, int changes, size_t subscribers) {
+  Told run;
   int64_t waiting_since = -1;
   for (int64_t now = from_ms; now < from_ms + every_ms * changes; ++now) {
     if ((now - from_ms) % every_ms == 0 && waiting_since < 0) waiting_since = now;
@@ -30,7 +30,7 @@ Run Storm(Pace& pace, int64_t from_ms, int64_t every_ms, int changes, size_t sub
 
 TEST(Pace, FewChangesAreToldAtOnce) {
   Pace pace;
-  const Run run = Storm(pace, 1'000, 100, 50, 10'000);
+  const Told run = Storm(pace, 1'000, 100, 50, 10'000);
   EXPECT_EQ(run.told, 50);
   EXPECT_EQ(run.longest_ms, 0);
 }
@@ -39,7 +39,7 @@ TEST(Pace, AStormWidensTheWindowAndCalmNarrowsIt) {
   Pace pace;
   pace.Told(0, 10'000);
   // One instance flaps a hundred times a second for ten seconds, before ten thousand watchers.
-  const Run run = Storm(pace, 10'000, 10, 1'000, 10'000);
+  const Told run = Storm(pace, 10'000, 10, 1'000, 10'000);
   EXPECT_LT(run.told, 80);
   EXPECT_GT(run.told, 40);
   EXPECT_LE(run.longest_ms, 250);
@@ -54,14 +54,14 @@ TEST(Pace, AStormWidensTheWindowAndCalmNarrowsIt) {
 
 TEST(Pace, TheFirstChangesOfAStormAreToldAtOnce) {
   Pace pace;
-  const Run run = Storm(pace, 1'000, 1, Pace::kBurst, 10'000);
+  const Told run = Storm(pace, 1'000, 1, Pace::kBurst, 10'000);
   EXPECT_EQ(run.told, Pace::kBurst);
   EXPECT_EQ(run.longest_ms, 0);
 }
 
 TEST(Pace, AFewSubscribersWaitLess) {
   Pace pace;
-  const Run run = Storm(pace, 1'000, 2, 5'000, 3);
+  const Told run = Storm(pace, 1'000, 2, 5'000, 3);
   EXPECT_LE(run.longest_ms, 20);
   EXPECT_LT(run.told, 1'000);
 }
