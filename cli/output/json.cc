@@ -156,7 +156,7 @@ std::string ChangeJson(const ViewChange& change) {
 }
 
 std::string LogLevelJson(const LogLevel& level) {
-  return Text({{"node", level.node}, {"level", level.level}, {"before", level.before}});
+  return JsonText({{"node", level.node}, {"level", level.level}, {"before", level.before}});
 }
 
 std::string StatusJson(const ClusterStatus& status) {
