@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "registry/v1/registration.pb.h"
+#include "tests/support/cluster.h"
 
 namespace registryd::bench {
 
@@ -13,6 +14,9 @@ using registry::v1::RegisterRequest;
 struct Bench::Running {
   std::unique_ptr<testing::Daemon> daemon;
   Server registryd;
+  std::unique_ptr<testing::Cluster> cluster;
+  Server registryd3;
+  std::string follower;
   std::unique_ptr<DoNothing> nothing;
   std::map<size_t, std::unique_ptr<Etcd>> etcd;
   std::map<size_t, std::unique_ptr<ZooKeeper>> zookeeper;
@@ -77,7 +81,32 @@ const Server& Bench::registryd() {
   return running.registryd;
 }
 
-const Server* Bench::registryd3() { return nullptr; }
+const Server& Bench::registryd3() {
+  Running& running = *running_;
+  if (running.cluster == nullptr) {
+    running.cluster =
+        std::make_unique<testing::Cluster>(3, std::vector<std::string>{"--disk-reserve", "16MiB"});
+    std::optional<size_t> leader;
+    if (running.cluster->Start()) leader = running.cluster->WaitForLeader();
+    if (!leader) {
+      std::fprintf(stderr, "bench: three members do not start:\n%s\n",
+                   running.cluster->Log().c_str());
+      std::exit(1);
+    }
+    running.registryd3.name = "registryd x3";
+    running.registryd3.address = running.cluster->api(*leader);
+    running.follower = running.cluster->api((*leader + 1) % 3);
+    for (size_t i = 0; i < 3; ++i) running.registryd3.pids.push_back((*running.cluster)[i].pid());
+  }
+  return running.registryd3;
+}
+
+Server Bench::FollowerOfRegistryd3() {
+  Server server = registryd3();
+  server.name = "by a follower";
+  server.address = running_->follower;
+  return server;
+}
 
 const Server* Bench::etcd(size_t members) {
   if (!options_.peers) return nullptr;

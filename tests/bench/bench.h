@@ -52,7 +52,8 @@ class Bench {
 
   // One member and three. Abort the bench when they do not start.
   const Server& registryd();
-  const Server* registryd3();  // nullptr: this build cannot
+  const Server& registryd3();     // clients ask the leader
+  Server FollowerOfRegistryd3();  // the same processes, asked through a member that does not lead
   // nullptr: not wanted, or not installed.
   const Server* etcd(size_t members = 1);
   const Server* zookeeper(size_t members = 1);

@@ -73,8 +73,7 @@ size_t AnswerSize(Bench& bench, const std::string& request) {
 
 void RegistrationsAt(Bench& bench, size_t members, size_t outstanding) {
   const auto one = [](uint64_t n) { return RegisterMessage(ServiceOf(n), n, 1); };
-  const Server* registryd = members == 1 ? &bench.registryd() : bench.registryd3();
-  if (registryd == nullptr) return;
+  const Server* registryd = members == 1 ? &bench.registryd() : &bench.registryd3();
   std::vector<Side> sides = {
       Register(&bench.Nothing({{"register", AnswerSize(bench, one(0))}}), outstanding, one),
       Register(registryd, outstanding, one)};
@@ -122,6 +121,23 @@ void IntoLargeService(Bench& bench) {
   bench.Compare("change in a service, 64 outstanding", sides);
 }
 
+// A frame that renews `count` new leases of this registry.
+std::string RenewalFrame(const Server& server, uint64_t count) {
+  Load load(server.address, 1);
+  KeepAliveRequest frame;
+  frame.set_frame(1);
+  for (uint64_t id = 1; id <= count; ++id) {
+    GrantLeaseRequest grant;
+    grant.mutable_lease()->set_lease_id(1'000'000 + id);
+    grant.mutable_lease()->set_ttl_ms(3'600'000);
+    GrantLeaseResponse granted;
+    granted.ParseFromString(load.Call(kGrant, grant.SerializeAsString()));
+    frame.add_lease_ids(granted.lease().lease_id());
+    frame.add_epochs(granted.lease().epoch());
+  }
+  return frame.SerializeAsString();
+}
+
 }  // namespace
 
 void Registrations(Bench& bench) {
@@ -145,34 +161,26 @@ void Batches(Bench& bench) {
 
 void Renewals(Bench& bench) {
   constexpr size_t kLeases = 1'000;
-  Load load(bench.registryd().address, 1);
-  KeepAliveRequest frame;
-  frame.set_frame(1);
-  for (uint64_t id = 1; id <= kLeases; ++id) {
-    GrantLeaseRequest grant;
-    grant.mutable_lease()->set_lease_id(1'000'000 + id);
-    grant.mutable_lease()->set_ttl_ms(3'600'000);
-    GrantLeaseResponse granted;
-    granted.ParseFromString(load.Call(kGrant, grant.SerializeAsString()));
-    frame.add_lease_ids(granted.lease().lease_id());
-    frame.add_epochs(granted.lease().epoch());
-  }
   KeepAliveResponse renewed;
   renewed.set_frame(1);
   renewed.set_accepted(true);
   renewed.set_next_in_ms(1'200'000);
-  const auto frames = [bytes = frame.SerializeAsString()](size_t) { return bytes; };
-  const auto side = [&](const Server* server) {
+  const auto side = [&](const Server* server, const std::string& frame) {
     auto streams = std::make_shared<Load>(server->address, 4);
-    return Side{server,
-                [=](double seconds) {
-                  return streams->Frames({.method = kKeepAlive, .frame = frames, .streams = 4},
-                                         seconds);
-                },
-                kLeases};
+    return Side{
+        server,
+        [=](double seconds) {
+          return streams->Frames(
+              {.method = kKeepAlive, .frame = [frame](size_t) { return frame; }, .streams = 4},
+              seconds);
+        },
+        kLeases};
   };
-  std::vector<Side> sides = {side(&bench.Nothing({{"keepalive", renewed.ByteSizeLong()}})),
-                             side(&bench.registryd())};
+  const std::string frame = RenewalFrame(bench.registryd(), kLeases);
+  const Server follower = bench.FollowerOfRegistryd3();
+  std::vector<Side> sides = {side(&bench.Nothing({{"keepalive", renewed.ByteSizeLong()}}), frame),
+                             side(&bench.registryd(), frame),
+                             side(&follower, RenewalFrame(bench.registryd3(), kLeases))};
   if (const Server* etcd = bench.etcd()) {
     auto streams = std::make_shared<Load>(etcd->address, 4);
     std::vector<std::string> keep_alives;
