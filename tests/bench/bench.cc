@@ -42,7 +42,8 @@ void Bench::Compare(const std::string& workload, const std::vector<Side>& sides)
         std::fprintf(stderr, "\nbench: %s: %lu calls failed on %s, first: %s\n", workload.c_str(),
                      static_cast<unsigned long>(m.errors), side.server->name.c_str(),
                      m.first_error.c_str());
-        std::exit(1);
+        // A peer that refuses some of a load is measured by what it did; ours must do it all.
+        if (m.per_second == 0 || !side.peer) std::exit(1);
       }
       if (round < 0) continue;
       rows[i].values.push_back(m.per_second * side.items);

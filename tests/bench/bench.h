@@ -37,6 +37,7 @@ struct Side {
   const Server* server;
   std::function<Measured(double seconds)> run;
   double items = 1;
+  bool peer = false;  // etcd or ZooKeeper
 };
 
 class Bench {

@@ -37,16 +37,21 @@ Side EtcdPut(const Server* server, size_t outstanding) {
   auto load = std::make_shared<Load>(server->address, Channels(outstanding));
   etcd::LeaseGrantRequest grant;
   grant.set_ttl(3'600);
-  etcd::LeaseGrantResponse granted;
-  granted.ParseFromString(load->Call(kEtcdGrant, grant.SerializeAsString()));
+  // Several, so that none has very many keys.
+  std::vector<int64_t> leases;
+  for (int i = 0; i < 100; ++i) {
+    etcd::LeaseGrantResponse granted;
+    granted.ParseFromString(load->Call(kEtcdGrant, grant.SerializeAsString()));
+    leases.push_back(granted.id());
+  }
   return {server, [=](double seconds) {
             return load->Unary({.method = kEtcdPut,
                                 .request =
-                                    [lease = granted.id()](uint64_t n) {
+                                    [leases](uint64_t n) {
                                       etcd::PutRequest put;
                                       put.set_key("/" + ServiceOf(n) + "/" + InstanceId(n));
                                       put.set_value(SpecValue(ServiceOf(n), n));
-                                      put.set_lease(lease);
+                                      put.set_lease(leases[n % leases.size()]);
                                       return put.SerializeAsString();
                                     },
                                 .shape = {.outstanding = outstanding}},
@@ -72,7 +77,7 @@ size_t AnswerSize(Bench& bench, const std::string& request) {
 }
 
 void RegistrationsAt(Bench& bench, size_t members, size_t outstanding) {
-  const auto one = [](uint64_t n) { return RegisterMessage(ServiceOf(n), n, 1); };
+  const auto one = [](uint64_t n) { return RegisterMessage(ServiceOf(n), n, 1, kLease + n % 100); };
   const Server* registryd = members == 1 ? &bench.registryd() : &bench.registryd3();
   std::vector<Side> sides = {
       Register(&bench.Nothing({{"register", AnswerSize(bench, one(0))}}), outstanding, one),
@@ -81,6 +86,7 @@ void RegistrationsAt(Bench& bench, size_t members, size_t outstanding) {
   if (const Server* zookeeper = bench.zookeeper(members)) {
     sides.push_back(ZooKeeperCreate(zookeeper, outstanding));
   }
+  for (size_t i = 2; i < sides.size(); ++i) sides[i].peer = true;
   std::ostringstream name;
   name << "durable registration, " << (members == 1 ? "" : "3 members, ") << outstanding
        << " outstanding";
@@ -142,7 +148,7 @@ std::string RenewalFrame(const Server& server, uint64_t count) {
 
 void Registrations(Bench& bench) {
   for (size_t members : {1, 3}) {
-    for (size_t outstanding : {1, 64, 512, 4'096}) RegistrationsAt(bench, members, outstanding);
+    for (size_t outstanding : {1, 64, 512, 4096}) RegistrationsAt(bench, members, outstanding);
   }
   IntoLargeService(bench);
 }
