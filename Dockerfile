@@ -26,7 +26,8 @@ COPY --from=build /out/packages /tmp/packages
 RUN apt-get update -qq \
  && xargs -a /tmp/packages apt-get install -y -qq --no-install-recommends \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/* /tmp/packages \
- && useradd --system --uid 7400 --home-dir /var/lib/registryd --shell /usr/sbin/nologin registryd \
+ && groupadd --system --gid 7400 registryd \
+ && useradd --system --uid 7400 --gid 7400 --home-dir /var/lib/registryd --shell /usr/sbin/nologin registryd \
  && install -d -o registryd -g registryd -m 0700 /var/lib/registryd
 COPY --from=build /out/bin/ /usr/local/bin/
 USER registryd

@@ -3,10 +3,12 @@
 use strict;
 use warnings;
 use IO::Socket::INET;
-use Sys::Hostname;
 
 $| = 1;
 $SIG{TERM} = sub { print "web: stopping\n"; exit 0 };
+# perl-base has no Sys::Hostname.
+open(my $file, '<', '/proc/sys/kernel/hostname') or die;
+chomp(my $host = <$file>);
 my $port   = shift // 8080;
 my $server = IO::Socket::INET->new(LocalAddr => '0.0.0.0', LocalPort => $port, Listen => 64, ReuseAddr => 1)
     or die "web: cannot listen on port $port: $!\n";
@@ -21,7 +23,7 @@ while (my $peer = $server->accept) {
         }
         alarm 0;
     };
-    my $body = $request =~ m{^GET /health } ? "ok\n" : "hello from " . hostname() . "\n";
+    my $body = $request =~ m{^GET /health } ? "ok\n" : "hello from " . "$host\n";
     print $peer "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ", length $body,
         "\r\nConnection: close\r\n\r\n", $body;
     close $peer;

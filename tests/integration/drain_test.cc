@@ -126,6 +126,7 @@ TEST_F(DrainTest, G7AClientThatIsCutOffIsWaitedForAndOneThatSaidGoodbyeIsNot) {
   ASSERT_TRUE(WaitFor([&] { return Knows(*cut, "default/web/i-1"); }));
   cut->Acknowledge(late.revision());
   EXPECT_TRUE(Drain("i-1", 30'000).drained());
+  cut->SayGoodbye();
 
   const auto finished = Client("cart-8", false, ServiceScope("web"));
   finished->SayGoodbye();
@@ -133,7 +134,6 @@ TEST_F(DrainTest, G7AClientThatIsCutOffIsWaitedForAndOneThatSaidGoodbyeIsNot) {
   // And one that never comes back is let go after its grace.
   const auto lost = Client("cart-9", false, ServiceScope("web"));
   lost->Cut();
-  cut->Cut();
   EXPECT_TRUE(Drain("i-2", 60'000).drained());
 }
 
