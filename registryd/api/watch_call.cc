@@ -137,9 +137,20 @@ std::shared_ptr<const std::string> WatchCall::Subscription::Next(operations::Wat
       if (started_.cursor >= visible) break;
       switch (watches->NextOlder(*started_.topic, started_.cursor, visible, &page)) {
         case operations::Watches::Older::kPage:
-        case operations::Watches::Older::kNothing:
           started_.cursor = page.to;
           return page.bytes;
+        case operations::Watches::Older::kNothing:
+          // Told, because the pages that follow begin where the ring does.
+          if (watch::Level at; started_.topic->LevelAt(page.to, &at)) {
+            started_.cursor = page.to;
+            return std::make_shared<const std::string>(
+                watch::EncodeProgress(page.to, at.digest, at.count));
+          }
+          if (started_.topic->Reaches(page.to)) {  // not levelled yet: at the next beat
+            *more = false;
+            return nullptr;
+          }
+          break;
         case operations::Watches::Older::kGone:
           break;
       }

@@ -25,7 +25,8 @@ std::string WhyNot(const WatchCursor& cursor, const replica::View& view, const w
   return {};
 }
 
-// Entries that are read for one page: with a filter or a prefix, many may be of no concern.
+// Entries that are read for one page: with a filter or a prefix, many may be of no concern. A
+// picture costs less than to look through more of them.
 constexpr size_t kOlderEntriesMax = 20'000;
 
 }  // namespace
@@ -83,11 +84,9 @@ Watches::Older Watches::NextOlder(watch::Topic& topic, Revision cursor, Revision
     const watch::Scope& scope = topic.scope();
     std::vector<watch::TopicChange> changes;
     size_t entries = 0;
-    Revision seen = cursor;
     const absl::Status read = (*past)->Forward(
         {scope.name, scope.prefix}, cursor, visible, [&](wire::HistoryEntry&& entry) {
           if (changes.size() >= watch::kPageMax || ++entries > kOlderEntriesMax) return false;
-          seen = entry.revision;
           for (const core::InstanceChange& change : entry.changes) {
             if (!scope.Contains(change.name().service_name())) continue;
             auto shown = watch::Shown(topic.filter(), change, entry.revision, entry.time_ms);
@@ -101,7 +100,7 @@ Watches::Older Watches::NextOlder(watch::Topic& topic, Revision cursor, Revision
       older.before = changes.front().revision;
       older.page = watch::EncodePage(cursor, changes.begin(), changes.end());
     } else if (entries > kOlderEntriesMax) {
-      older.before = older.page.to = seen;
+      return Older::kGone;
     }
     topic.KeepOlder(older);
     *page = older.page;

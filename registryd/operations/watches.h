@@ -50,7 +50,11 @@ class Watches {
   absl::StatusOr<watch::Scope> Permitted(const Caller& caller, watch::Scope scope);
   // For a subscriber that fell out of the ring: the next page as the history tells it, up to
   // `visible`.
-  enum class Older { kPage, kNothing, kGone };  // kNothing: nothing has changed up to page->to
+  enum class Older {
+    kPage,
+    kNothing,  // nothing has changed up to page->to, and the subscriber has to be told so
+    kGone,     // no longer kept, or too much to look through
+  };
   Older NextOlder(watch::Topic& topic, Revision cursor, Revision visible, watch::Page* page);
   // For one whose changes are no longer kept.
   StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);

@@ -61,6 +61,17 @@ bool Topic::Quiet(Revision cursor, Level* level) const {
   return true;
 }
 
+bool Topic::LevelAt(Revision cursor, Level* level) const {
+  MutexLock lock(mutex_);
+  if (!levelled_ || cursor < floor_) return false;
+  *level = level_;
+  for (size_t i = After(cursor); i < ring_.size(); ++i) {
+    level->digest -= ring_[i].digest_delta;
+    level->count -= static_cast<uint64_t>(static_cast<int64_t>(ring_[i].count_delta));
+  }
+  return true;
+}
+
 void Topic::Attach(const std::shared_ptr<Waker>& waker) {
   MutexLock lock(mutex_);
   if (wakers_.size() >= sweep_at_) {

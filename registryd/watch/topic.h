@@ -106,6 +106,9 @@ class Topic {
   // True when nothing has changed after `cursor`; `level` is what the topic shows then. Read
   // Hub::published before.
   bool Quiet(Revision cursor, Level* level) const;
+  // What the topic showed at `cursor`. False where the ring does not reach so far, or before
+  // SetLevel.
+  bool LevelAt(Revision cursor, Level* level) const;
   // Can a subscriber go on from here by the ring alone?
   bool Reaches(Revision cursor) const;
   // The latest pages that were read from the history, so that those who come back together share
