@@ -138,12 +138,6 @@ void CheckCluster(const Config& config) {
              "ms: it has to be at least four heartbeats and at most 60s"));
   }
   if (config.initial_cluster.empty()) return;
-  if (!config.join.empty()) {
-    throw CLI::ValidationError(
-        "--join",
-        "not together with --initial-cluster: a node is one of the first members or "
-        "joins a cluster that is there");
-  }
   const auto members = ParseInitialCluster(config.initial_cluster);
   if (!members.ok()) {
     throw CLI::ValidationError("--initial-cluster", std::string(members.status().message()));
@@ -188,11 +182,6 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->type_name("LIST");
   add("cluster-token", config->cluster_token,
       "Keeps apart clusters of the same names and addresses; with --initial-cluster");
-  add("join", config->join,
-      "Peer address of a member of the cluster that takes this node in; only read by a node "
-      "without "
-      "data")
-      ->check(CLI::Validator(ListenAddress()).description("HOST:PORT"));
   add("election-timeout", config->election_timeout_ms,
       "A follower that hears no leader for one to two times this long stands for election")
       ->default_str("500ms")

@@ -20,11 +20,9 @@ struct Config {
   std::string listen = "127.0.0.1:7400";
   std::string peer_listen = "127.0.0.1:7401";
   std::string peer_advertise;  // empty: from initial_cluster, else peer_listen
-  // Only for a node without data: the first members of a new cluster, or a member of one that is to
-  // take it in.
+  // Only for a node without data: the first members of a new cluster.
   std::string initial_cluster;
   std::string cluster_token = "registryd";
-  std::string join;
   int64_t election_timeout_ms = 500;
   int64_t heartbeat_ms = 75;
   std::string http_listen = "127.0.0.1:7402";
