@@ -40,13 +40,11 @@ struct Options {
   std::vector<std::string> command;
 };
 
-absl::StatusOr<Service> ServiceOf(const Options &options,
-                                  const std::string &ns) {
+absl::StatusOr<Service> ServiceOf(const Options& options, const std::string& ns) {
   ServiceWords words = options.service;
   InstanceSpec rest = options.rest;
   auto labels = ParseLabels(options.labels);
-  if (!labels.ok())
-    return labels.status();
+  if (!labels.ok()) return labels.status();
   rest.labels = *std::move(labels);
   const auto weight = ParseNumber(options.weight, 1, 65'535);
   if (!weight.ok()) {
@@ -61,67 +59,55 @@ absl::StatusOr<Service> ServiceOf(const Options &options,
   }
   words.port = static_cast<uint16_t>(*port);
   auto service = MakeService(words, std::move(rest), ns);
-  if (service.ok())
-    service->check.once = words.check.empty();
+  if (service.ok()) service->check.once = words.check.empty();
   return service;
 }
 
-ExitCode Run(const Options &options, Session &session) {
+ExitCode Run(const Options& options, Session& session) {
   Signals signals;
-  Console &console = session.console();
+  Console& console = session.console();
   auto service = ServiceOf(options, session.ns());
-  if (!service.ok())
-    return console.Usage(service.status());
+  if (!service.ok()) return console.Usage(service.status());
   absl::StatusOr<ClientOptions> client = session.client_options();
-  if (!client.ok())
-    return console.Usage(client.status());
-  if (const auto servers = session.client(); !servers.ok())
-    return console.Usage(servers.status());
+  if (!client.ok()) return console.Usage(client.status());
+  if (const auto servers = session.client(); !servers.ok()) return console.Usage(servers.status());
   Sidecar::Options sidecar_options;
-  for (const auto &[flag, text, out] :
-       {std::tuple<const char *, const std::string *, absl::Duration *>{
+  for (const auto& [flag, text, out] :
+       {std::tuple<const char*, const std::string*, absl::Duration*>{
             "--ttl ", &options.ttl, &sidecar_options.registrar.ttl},
-        {"--drain-timeout ", &options.drain_timeout,
-         &sidecar_options.drain_timeout},
+        {"--drain-timeout ", &options.drain_timeout, &sidecar_options.drain_timeout},
         {"--grace ", &options.grace, &sidecar_options.grace}}) {
     const auto duration = ParsePositiveDuration(*text);
     if (!duration.ok()) {
-      return console.Usage(
-          absl::StrCat(flag, std::string(duration.status().message())));
+      return console.Usage(absl::StrCat(flag, std::string(duration.status().message())));
     }
     *out = *duration;
   }
   sidecar_options.registrar.client = *std::move(client);
-  sidecar_options.registrar.note = [&console](const std::string &text) {
-    console.Note(text);
-  };
+  sidecar_options.registrar.note = [&console](const std::string& text) { console.Note(text); };
 
   // Before any thread of ours, because it forks.
   auto child = Child::Start(options.command);
   if (!child.ok()) {
     console.Note(std::string(child.status().message()));
-    return static_cast<ExitCode>(absl::IsNotFound(child.status()) ? kNotFound
-                                                                  : kNotRun);
+    return static_cast<ExitCode>(absl::IsNotFound(child.status()) ? kNotFound : kNotRun);
   }
   Sidecar sidecar(std::move(sidecar_options), &signals, {*service});
   return static_cast<ExitCode>(sidecar.Run(*std::move(child)));
 }
 
-} // namespace
+}  // namespace
 
-void AddRun(CLI::App &app, Action *action) {
+void AddRun(CLI::App& app, Action* action) {
   auto options = std::make_shared<Options>();
-  CLI::App *command = app.add_subcommand(
-      "run", "Run a process as an instance that lives as long as it does");
-  ServiceWords &service = options->service;
-  command->add_option("--service", service.name, "SERVICE or NAMESPACE/SERVICE")
-      ->required();
+  CLI::App* command =
+      app.add_subcommand("run", "Run a process as an instance that lives as long as it does");
+  ServiceWords& service = options->service;
+  command->add_option("--service", service.name, "SERVICE or NAMESPACE/SERVICE")->required();
   command->add_option("--port", options->port, "Where the process listens")
       ->type_name("PORT")
       ->required();
-  command
-      ->add_option("--check", service.check,
-                   "When it works; without it: it listens")
+  command->add_option("--check", service.check, "When it works; without it: it listens")
       ->type_name("CHECK");
   command->add_option("--interval", service.interval, "Between two checks")
       ->type_name("DURATION")
@@ -129,54 +115,39 @@ void AddRun(CLI::App &app, Action *action) {
   command->add_option("--check-timeout", service.timeout, "Of one check")
       ->type_name("DURATION")
       ->capture_default_str();
-  command->add_option("--id", service.id,
-                      "Id of the instance (default HOSTNAME:PORT)");
+  command->add_option("--id", service.id, "Id of the instance (default HOSTNAME:PORT)");
   command
-      ->add_option(
-          "--advertise", service.advertise,
-          "Where others find it (default: our address that faces the registry)")
+      ->add_option("--advertise", service.advertise,
+                   "Where others find it (default: our address that faces the registry)")
       ->type_name("HOST[:PORT]");
-  command
-      ->add_option("--endpoint", service.endpoint_name, "Name of the endpoint")
+  command->add_option("--endpoint", service.endpoint_name, "Name of the endpoint")
       ->type_name("NAME")
       ->capture_default_str();
-  command->add_option("--protocol", service.protocol,
-                      "Protocol of the endpoint");
+  command->add_option("--protocol", service.protocol, "Protocol of the endpoint");
   command->add_option("--label", options->labels, "A label; repeatable")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--version", options->rest.version,
-                      "Version of the instance, as SemVer");
+  command->add_option("--version", options->rest.version, "Version of the instance, as SemVer");
   command->add_option("--zone", options->rest.zone, "Zone of the instance");
-  command->add_option("--region", options->rest.region,
-                      "Region of the instance");
-  command
-      ->add_option("--weight", options->weight, "Share of traffic, 1 to 65535")
+  command->add_option("--region", options->rest.region, "Region of the instance");
+  command->add_option("--weight", options->weight, "Share of traffic, 1 to 65535")
       ->type_name("N")
       ->capture_default_str();
-  command
-      ->add_option("--ttl", options->ttl,
-                   "How long our silence is tolerated, 2s to 1h")
+  command->add_option("--ttl", options->ttl, "How long our silence is tolerated, 2s to 1h")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command->add_option("--drain-timeout", options->drain_timeout, "Limit of draining on SIGTERM")
       ->type_name("DURATION")
       ->capture_default_str();
   command
-      ->add_option("--drain-timeout", options->drain_timeout,
-                   "Limit of draining on SIGTERM")
+      ->add_option("--grace", options->grace, "How long the process may take to stop, then SIGKILL")
       ->type_name("DURATION")
       ->capture_default_str();
-  command
-      ->add_option("--grace", options->grace,
-                   "How long the process may take to stop, then SIGKILL")
-      ->type_name("DURATION")
-      ->capture_default_str();
-  command
-      ->add_option("command", options->command,
-                   "The process and its arguments, behind --")
+  command->add_option("command", options->command, "The process and its arguments, behind --")
       ->required();
   command->footer(kFooter);
-  command->callback([=] {
-    *action = [options](Session &session) { return Run(*options, session); };
-  });
+  command->callback(
+      [=] { *action = [options](Session& session) { return Run(*options, session); }; });
 }
 
-} // namespace registry::cli
+}  // namespace registry::cli
