@@ -161,4 +161,20 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(const std::string& text) {
   return duration;
 }
 
+absl::StatusOr<std::vector<Health>> ParseHealthFilter(const std::vector<std::string>& texts) {
+  std::vector<Health> all;
+  for (const std::string& text : texts) {
+    const std::vector<std::string> words = absl::StrSplit(text, ',');
+    for (const std::string& word : words) {
+      absl::StatusOr<Health> health = ParseHealth(word);
+      if (!health.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("--health ", std::string(health.status().message())));
+      }
+      all.push_back(*health);
+    }
+  }
+  return all;
+}
+
 }  // namespace registry::cli

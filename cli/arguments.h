@@ -55,4 +55,8 @@ absl::StatusOr<absl::Duration> ParsePositiveDuration(const std::string& text);
 // Decimal digits only, from `min` to `max`.
 absl::StatusOr<uint64_t> ParseNumber(const std::string& text, uint64_t min, uint64_t max);
 
+// The values of --health, which may be repeated and hold several states with commas. Empty: no
+// filter.
+absl::StatusOr<std::vector<Health>> ParseHealthFilter(const std::vector<std::string>& texts);
+
 }  // namespace registry::cli

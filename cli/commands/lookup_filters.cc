@@ -3,7 +3,6 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/arguments.h"
 
 namespace registry::cli {
@@ -33,17 +32,9 @@ absl::StatusOr<LookupQuery> ParseLookup(const LookupFilters& filters, const std:
   if (!name.ok()) return name.status();
   query.ns = name->ns;
   query.service = name->service;
-  for (const std::string& text : filters.health) {
-    const std::vector<std::string> words = absl::StrSplit(text, ',');
-    for (const std::string& word : words) {
-      absl::StatusOr<Health> health = ParseHealth(word);
-      if (!health.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--health ", std::string(health.status().message())));
-      }
-      query.health.push_back(*health);
-    }
-  }
+  absl::StatusOr<std::vector<Health>> health = ParseHealthFilter(filters.health);
+  if (!health.ok()) return health.status();
+  query.health = *std::move(health);
   query.selector = filters.selector;
   query.version_range = filters.version_range;
   query.zone = filters.zone;

@@ -2,10 +2,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
 #include "cli/output/change_lines.h"
@@ -50,17 +50,9 @@ absl::StatusOr<WatchQuery> MakeQuery(const Options& options, const std::string& 
     query.service = name->service;
   }
   query.prefix = options.prefix;
-  for (const std::string& text : options.health) {
-    const std::vector<std::string> words = absl::StrSplit(text, ',');
-    for (const std::string& word : words) {
-      absl::StatusOr<Health> health = ParseHealth(word);
-      if (!health.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--health ", std::string(health.status().message())));
-      }
-      query.health.push_back(*health);
-    }
-  }
+  absl::StatusOr<std::vector<Health>> health = ParseHealthFilter(options.health);
+  if (!health.ok()) return health.status();
+  query.health = *std::move(health);
   query.selector = options.selector;
   query.version_range = options.version_range;
   return query;
