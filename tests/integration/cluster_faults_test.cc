@@ -7,12 +7,9 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mount.h>
 
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <random>
 #include <string>
@@ -21,6 +18,7 @@
 #include "tests/support/linearizability.h"
 #include "tests/support/network_namespaces.h"
 #include "tests/support/recording_client.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/wait_for.h"
 
 namespace registryd::testing {
@@ -110,30 +108,6 @@ TEST_F(PartitionTest, AMemberThatComesBackDoesNotDisturbTheLeader) {
   EXPECT_EQ(Leader(), leader);
   EXPECT_EQ(TermOf(*cluster_, leader), term);
 }
-
-// A file system of its own, with so little space that a test can fill it.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string dir) : dir_(std::move(dir)) {
-    std::filesystem::create_directories(dir_);
-    mounted_ = mount("none", dir_.c_str(), "tmpfs", 0, "size=160m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(dir_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-  void Fill() {
-    std::ofstream file(dir_ + "/ballast", std::ios::binary);
-    const std::string block(1 << 20, 'x');
-    while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  void Free() { std::filesystem::remove(dir_ + "/ballast"); }
-
- private:
-  const std::string dir_;
-  bool mounted_ = false;
-};
 
 TEST(DiskFullTest, G1AMemberWhoseDiskIsFullIsNotMissedAndCatchesUp) {
   Cluster cluster(3, {"--disk-reserve", "1MiB"});

@@ -69,7 +69,9 @@ TEST_F(DaemonTest, SigtermStopsItWhileClientsHoldStreamsOpen) {
   EXPECT_EQ(answer.frame(), 7u);
   EXPECT_EQ(daemon_.Stop(), 0) << daemon_.Log();
   EXPECT_FALSE(stream->Read(&answer));
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(status.error_message(), "this node is shutting down; connect to another one");
 }
 
 TEST_F(DaemonTest, ASecondDaemonOnTheSameDirectoryIsRefusedByName) {
