@@ -86,6 +86,14 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
       ->capture_default_str();
   app->add_option("-n,--namespace", options->ns, "Namespace of names that have none of their own")
       ->capture_default_str();
+  const auto add_file = [&app](const char* name, std::string* field, const char* what) {
+    app->add_option(name, *field, what)->type_name("FILE");
+  };
+  add_file("--tls-ca", &options->tls_ca,
+           "Who signed the registry's certificates; else REGISTRY_TLS_CA");
+  add_file("--tls-cert", &options->tls_cert, "Certificate to show; else REGISTRY_TLS_CERT");
+  add_file("--tls-key", &options->tls_key, "Its private key; else REGISTRY_TLS_KEY");
+  add_file("--token-file", &options->token_file, "Token to show; else REGISTRY_TOKEN_FILE");
   app->footer(kFooter);
   AddRegister(*app, action);
   AddDeregister(*app, action);
@@ -107,6 +115,8 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddRun(*app, action);
   AddSidecar(*app, action);
   AddLogLevel(*app, action);
+  AddAuth(*app, action);
+  AddTls(*app, action);
   AddCompletion(*app, action);
   return app;
 }

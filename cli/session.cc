@@ -24,6 +24,10 @@ absl::StatusOr<ClientOptions> Session::client_options() const {
         absl::StrCat("--timeout ", std::string(timeout.status().message())));
   }
   result.timeout = *timeout;
+  result.tls_ca = options_.tls_ca;
+  result.tls_cert = options_.tls_cert;
+  result.tls_key = options_.tls_key;
+  result.token_file = options_.token_file;
   return result;
 }
 

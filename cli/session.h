@@ -28,6 +28,10 @@ struct GlobalOptions {
   std::string output = "table";
   std::string timeout = "5s";
   std::string ns = "default";
+  std::string tls_ca = {};  // empty: REGISTRY_TLS_CA and so on
+  std::string tls_cert = {};
+  std::string tls_key = {};
+  std::string token_file = {};
 };
 
 class Session {

@@ -32,6 +32,10 @@ if(REGISTRYD_SANITIZE)
   endif()
 endif()
 
+if(REGISTRYD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 set(REGISTRYD_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror)
 set(REGISTRYD_CXX_WARNINGS -Wnon-virtual-dtor -Woverloaded-virtual)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")

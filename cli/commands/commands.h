@@ -32,6 +32,8 @@ void AddBench(CLI::App& app, Action* action);
 void AddRun(CLI::App& app, Action* action);
 void AddSidecar(CLI::App& app, Action* action);
 void AddLogLevel(CLI::App& app, Action* action);
+void AddAuth(CLI::App& app, Action* action);
+void AddTls(CLI::App& app, Action* action);
 void AddCompletion(CLI::App& app, Action* action);
 
 }  // namespace registry::cli

@@ -4,6 +4,7 @@
 
 #include "client/local/convert.h"
 #include "client/src/client_core.h"
+#include "registry/v1/access.grpc.pb.h"
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registry/v1/node.grpc.pb.h"
 
@@ -106,6 +107,22 @@ absl::StatusOr<LogLevel> Admin::SetLogLevel(const std::string& level) {
       });
   if (!status.ok()) return status;
   return LogLevel{.node = response.node(), .level = response.level(), .before = response.before()};
+}
+
+absl::StatusOr<AccessAnswer> Admin::CheckAccess(const AccessQuery& query) {
+  v1::CheckAccessRequest request;
+  request.set_identity(query.identity);
+  request.set_verb(query.verb);
+  request.set_namespace_(query.ns);
+  request.set_service(query.service);
+  v1::CheckAccessResponse response;
+  const absl::Status status = core_->servers().Call(
+      {.name = "CheckAccess", .timeout = core_->timeout()},
+      [&](const Server& server, grpc::ClientContext* context) {
+        return v1::Access::NewStub(server.channel)->Check(context, request, &response);
+      });
+  if (!status.ok()) return status;
+  return AccessAnswer{response.allowed(), response.why(), response.identity()};
 }
 
 const std::vector<std::string>& Admin::servers() const { return core_->options().servers; }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/local/wall_clock.h"
+#include "client/src/channel_credentials.h"
 #include "client/src/options.h"
 
 namespace registry {
@@ -18,7 +19,7 @@ absl::StatusOr<std::shared_ptr<ClientCore>> ClientCore::Create(ClientOptions opt
 
 ClientCore::ClientCore(ClientOptions checked)
     : options_(std::move(checked)),
-      servers_(options_.servers, options_.name),
+      servers_(options_.servers, options_.name, MakeCredentials(options_)),
       subscriptions_(&callbacks_, UnixMillis) {
   servers_.SetMetrics(options_.metrics);
 }

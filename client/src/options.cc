@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/src/channel_credentials.h"
 
 namespace registry {
 namespace {
@@ -115,6 +117,15 @@ absl::StatusOr<ClientOptions> CheckOptions(ClientOptions options) {
   }
   if (!servers.ok()) return servers.status();
   options.servers = *std::move(servers);
+  for (const auto& [field, variable] :
+       {std::pair<std::string*, const char*>{&options.tls_ca, "REGISTRY_TLS_CA"},
+        {&options.tls_cert, "REGISTRY_TLS_CERT"},
+        {&options.tls_key, "REGISTRY_TLS_KEY"},
+        {&options.token_file, "REGISTRY_TOKEN_FILE"}}) {
+    const char* value = std::getenv(variable);
+    if (field->empty() && value != nullptr) *field = value;
+  }
+  if (absl::Status status = CheckCredentials(options); !status.ok()) return status;
   if (options.timeout < absl::Milliseconds(1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("timeout: must be at least 1ms, is ", absl::FormatDuration(options.timeout)));

@@ -24,8 +24,8 @@ constexpr Millis kBackoffMost(1'000);
 // A try shorter than this says nothing about a server.
 constexpr Millis kTryLeast(100);
 
-std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
-                                          const std::string& user_agent) {
+std::shared_ptr<grpc::Channel> NewChannel(const std::string& address, const std::string& user_agent,
+                                          const std::shared_ptr<grpc::ChannelCredentials>& with) {
   grpc::ChannelArguments arguments;
   arguments.SetUserAgentPrefix(user_agent);
   arguments.SetMaxReceiveMessageSize(kAnswerBytesMax);
@@ -45,8 +45,8 @@ std::shared_ptr<grpc::Channel> NewChannel(const std::string& address,
   // A name of many nodes: each call goes to the next of them.
   if (many) arguments.SetLoadBalancingPolicyName("round_robin");
   // With the scheme said, a host named "unix" or "ipv4" is a host.
-  return grpc::CreateCustomChannel(many ? address : absl::StrCat(kDnsScheme, address),
-                                   grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(many ? address : absl::StrCat(kDnsScheme, address), with,
+                                   arguments);
 }
 
 const char* Advice(absl::StatusCode code, bool outcome_unknown) {
@@ -113,12 +113,13 @@ absl::Status ToStatus(const grpc::Status& status) {
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
-ServerSet::ServerSet(const std::vector<std::string>& addresses, const std::string& user_agent) {
+ServerSet::ServerSet(const std::vector<std::string>& addresses, const std::string& user_agent,
+                     std::shared_ptr<grpc::ChannelCredentials> credentials) {
   for (const std::string& address : addresses) {
     auto server = std::make_unique<Server>();
     server->address = address;
     many_ |= addresses.size() > 1 || address.rfind(kDnsScheme, 0) == 0;
-    server->channel = NewChannel(address, user_agent);
+    server->channel = NewChannel(address, user_agent, credentials);
     server->discovery = v1::Discovery::NewStub(server->channel);
     server->registration = v1::Registration::NewStub(server->channel);
     server->lease = v1::Lease::NewStub(server->channel);

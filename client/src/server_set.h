@@ -13,6 +13,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/status.h>
 
 #include <atomic>
@@ -47,7 +48,9 @@ struct CallSpec {
 
 class ServerSet {
  public:
-  ServerSet(const std::vector<std::string>& addresses, const std::string& user_agent);
+  ServerSet(
+      const std::vector<std::string>& addresses, const std::string& user_agent,
+      std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials());
 
   // OK, or the status of the last telling try with the servers' names in its message.
   absl::Status Call(const CallSpec& spec,

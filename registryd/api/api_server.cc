@@ -7,8 +7,10 @@
 #include <chrono>
 #include <utility>
 
+#include "registryd/api/access_service.h"
 #include "registryd/api/discovery_service.h"
 #include "registryd/api/history_service.h"
+#include "registryd/api/identified_context.h"
 #include "registryd/api/lease_service.h"
 #include "registryd/api/node_service.h"
 #include "registryd/api/open_streams.h"
@@ -23,21 +25,26 @@ constexpr int kMessageMax = 4 << 20;
 constexpr int kHeadersMax = 16 << 10;
 // Clients may ping an idle connection this often; more is cut.
 constexpr int kPingIntervalMinMs = 5'000;
+// Who does not finish the handshake, or does not answer our pings, holds a connection no longer.
+constexpr int kHandshakeMaxMs = 10'000;
+constexpr int kPingAfterMs = 20'000;
+constexpr int kPingAnswerMaxMs = 20'000;
 
 }  // namespace
 
 struct ApiServer::Impl {
-  explicit Impl(Parts parts)
+  explicit Impl(const Parts& parts)
       : registration(parts.writes),
         lease(parts.writes, parts.renewals, &streams),
         discovery(parts.reads, parts.watches, &streams),
-        cluster(parts.reads, std::move(parts.describe)),
-        node(parts.access, std::move(parts.node_name)),
+        cluster(parts.reads, parts.describe),
+        node(parts.access, parts.node_name),
         history(parts.reads, parts.history),
         subscribers({.reads = parts.reads,
                      .audience = parts.audience,
                      .drains = parts.drains,
-                     .access = parts.access}) {}
+                     .access = parts.access}),
+        access(parts.access) {}
 
   OpenStreams streams;
   RegistrationService registration;
@@ -47,6 +54,7 @@ struct ApiServer::Impl {
   NodeService node;
   HistoryService history;
   SubscribersService subscribers;
+  AccessService access;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
@@ -58,11 +66,21 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
                                                             Parts parts) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  auto impl = std::make_unique<Impl>(std::move(parts));
+  auto impl = std::make_unique<Impl>(parts);
   grpc::ServerBuilder builder;
   const bool v6 = host.find(':') != std::string::npos;
   const std::string address = v6 ? Text("[", host, "]:", port) : Text(host, ":", port);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &impl->port);
+  builder.AddListeningPort(address,
+                           parts.tls.enabled() ? ServerTls(parts.tls, parts.require_client_cert)
+                                               : grpc::InsecureServerCredentials(),
+                           &impl->port);
+  if (parts.authenticator != nullptr) {
+    builder.SetContextAllocator(std::make_unique<IdentifyingAllocator>(parts.authenticator));
+  }
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, parts.streams_per_connection);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMaxMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingAfterMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMaxMs);
   // A second daemon on the same port is an error, not a silent sharing of calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
@@ -77,6 +95,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->node);
   builder.RegisterService(&impl->history);
   builder.RegisterService(&impl->subscribers);
+  builder.RegisterService(&impl->access);
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(

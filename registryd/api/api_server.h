@@ -4,7 +4,8 @@
 //   api->address();                     // with the port that the kernel chose
 //   api->Stop();
 //
-// Limits: messages of 4 MiB, headers of 16 KiB. Threads: gRPC's own.
+// Limits: messages of 4 MiB, headers of 16 KiB, so many calls at once on a connection; a handshake
+// has 10 s, and a connection that does not answer a ping within 20 s is cut. Threads: gRPC's own.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,10 @@
 
 #include "absl/status/statusor.h"
 #include "registryd/api/cluster_service.h"
+#include "registryd/api/tls_credentials.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/audience.h"
+#include "registryd/operations/authenticator.h"
 #include "registryd/operations/drains.h"
 #include "registryd/operations/history.h"
 #include "registryd/operations/reads.h"
@@ -36,6 +39,10 @@ class ApiServer {
     ClusterService::Describe describe;
     operations::Access* access = nullptr;
     std::string node_name = {};
+    operations::Authenticator* authenticator = nullptr;
+    TlsFiles tls = {};                 // no certificate: plaintext
+    bool require_client_cert = false;  // no other way to say who calls
+    int streams_per_connection = 1'000;
   };
   // `host` and `port` as configured. UNAVAILABLE when the port is taken.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const std::string& host, int port,

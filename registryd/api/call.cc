@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "registryd/api/identified_context.h"
+
 namespace registryd::api {
 
 grpc::Status ToGrpc(const absl::Status& status) {
@@ -10,8 +12,11 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()));
 }
 
-operations::Caller CallerOf(const grpc::CallbackServerContext& context) {
-  return {.identity = {}, .peer = context.peer()};
+operations::Caller CallerOf(grpc::CallbackServerContext& context, operations::Lane lane) {
+  auto* identified = dynamic_cast<IdentifiedContext*>(&context);
+  // A server that was built without the allocator of identified_context.h identifies nobody.
+  if (identified == nullptr) return {.identity = {}, .peer = context.peer()};
+  return identified->Identify(lane);
 }
 
 int64_t TimeLeftMs(const grpc::CallbackServerContext& context, int64_t most_ms) {

@@ -4,7 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "absl/status/status.h"
-#include "registryd/operations/access.h"
+#include "registryd/operations/authenticator.h"
 
 namespace registryd::api {
 
@@ -12,7 +12,9 @@ namespace registryd::api {
 // to do.
 grpc::Status ToGrpc(const absl::Status& status);
 
-operations::Caller CallerOf(const grpc::CallbackServerContext& context);
+// Who calls. Once for each call: it takes from the caller's rate (operations/authenticator.h).
+operations::Caller CallerOf(grpc::CallbackServerContext& context,
+                            operations::Lane lane = operations::Lane::kCalls);
 
 // Milliseconds until the call's deadline, at most `most_ms`.
 int64_t TimeLeftMs(const grpc::CallbackServerContext& context, int64_t most_ms);

@@ -144,7 +144,8 @@ grpc::ServerUnaryReactor* LeaseService::Revoke(grpc::CallbackServerContext* cont
 
 grpc::ServerBidiReactor<KeepAliveRequest, KeepAliveResponse>* LeaseService::KeepAlive(
     grpc::CallbackServerContext* context) {
-  auto call = std::make_shared<KeepAliveCall>(renewals_, CallerOf(*context));
+  auto call =
+      std::make_shared<KeepAliveCall>(renewals_, CallerOf(*context, operations::Lane::kRenewals));
   auto* reactor = call.get();
   reactor->Start(&keep_alive_);
   streams_->Add(std::move(call));

@@ -88,17 +88,18 @@ grpc::ServerUnaryReactor* RegistrationService::Register(
   const core::RequestId id = wire::RequestIdFromApi(request->request_id());
   // While it waits for the disk, only the command is kept.
   FreeRequest(*context);
-  return WriteCall(context, register_, writes_, id, std::move(command), [response](const core::Reply& reply) {
-    response->set_revision(reply.revision.value());
-    const auto& value = std::get<core::RegisterReply>(reply.value);
-    for (size_t i = 0; i < value.incarnations.size(); ++i) {
-      response->mutable_instances(static_cast<int>(i))
-          ->set_incarnation(value.incarnations[i].value());
-    }
-    if (value.lease) {
-      wire::GrantedLeaseToApi(*value.lease, response->mutable_lease());
-    }
-  });
+  return WriteCall(context, register_, writes_, id, std::move(command),
+                   [response](const core::Reply& reply) {
+                     response->set_revision(reply.revision.value());
+                     const auto& value = std::get<core::RegisterReply>(reply.value);
+                     for (size_t i = 0; i < value.incarnations.size(); ++i) {
+                       response->mutable_instances(static_cast<int>(i))
+                           ->set_incarnation(value.incarnations[i].value());
+                     }
+                     if (value.lease) {
+                       wire::GrantedLeaseToApi(*value.lease, response->mutable_lease());
+                     }
+                   });
 }
 
 grpc::ServerUnaryReactor* RegistrationService::Deregister(

@@ -1,5 +1,6 @@
 #include "registryd/api/watch_call.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,10 @@ class WatchCall::Subscription final : public watch::Waker,
     Wake();
   }
   // The hub may wake us before we know where to begin; until then there is nothing to say.
+  // What is watched, as it was permitted. Only once it has begun.
+  const watch::Scope* scope() const { return begun_ && scope_ ? &*scope_ : nullptr; }
   void Begin(operations::StartedWatch started) {
+    scope_ = started.topic->scope();
     Restart(std::move(started));
     begun_ = true;
   }
@@ -105,6 +109,7 @@ class WatchCall::Subscription final : public watch::Waker,
   std::shared_ptr<watch::SubscriptionProgress> progress_;
 
   int beats_ahead_ = 0;
+  std::optional<watch::Scope> scope_;
   operations::StartedWatch started_;
   std::string from_service_;  // where the next part of the snapshot begins
   std::string from_id_;
@@ -360,6 +365,12 @@ void WatchCall::Beat() {
     all.reserve(subscriptions_.size());
     for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription);
   }
+  const absl::Status permitted = watches_->StillPermitted(caller_, &epoch_, [&all](auto check) {
+    for (const auto& subscription : all) {
+      if (const watch::Scope* scope = subscription->scope()) check(*scope);
+    }
+  });
+  if (!permitted.ok()) return Close(ToGrpc(permitted));
   for (const auto& subscription : all) subscription->Beat();
 }
 

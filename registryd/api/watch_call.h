@@ -31,6 +31,7 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
       : watches_(watches),
         caller_(std::move(caller)),
         context_(context),
+        epoch_(watches->access_epoch()),
         subscriber_(watches->hub().subscribers().Connect(caller_.peer)) {}
 
   void Beat() override;
@@ -53,6 +54,7 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   operations::Watches* const watches_;
   const operations::Caller caller_;
   grpc::CallbackServerContext* const context_;
+  uint64_t epoch_;  // of what is allowed; Beat's
   const std::shared_ptr<watch::Subscriber> subscriber_;
   const SystemClock clock_;
   grpc::ByteBuffer request_;                  // gRPC's between StartRead and OnReadDone

@@ -1,6 +1,7 @@
 #include "registryd/operations/access.h"
 
 #include "registryd/base/log.h"
+#include "registryd/base/text.h"
 
 namespace registryd::operations {
 
@@ -41,6 +42,12 @@ std::optional<Verb> ParseVerb(std::string_view word) {
   return std::nullopt;
 }
 
+std::string VerbNames() {
+  std::string names;
+  for (Verb verb : kVerbs) names += Text(names.empty() ? "" : ", ", ToString(verb));
+  return names;
+}
+
 absl::Status Access::Authorize(const Caller& caller, Verb verb, std::string_view object) {
   absl::Status allowed = Decide(caller, verb, object);
   if (!allowed.ok()) Record(caller, verb, object, Revision(), allowed);
@@ -59,6 +66,10 @@ absl::Status OpenAccess::Decide(const Caller&, Verb, std::string_view) { return 
 absl::StatusOr<std::shared_ptr<const core::NameSet>> OpenAccess::DecideVisible(const Caller&,
                                                                                Verb) {
   return nullptr;
+}
+
+Access::Explanation OpenAccess::Explain(std::string_view, Verb, std::string_view) {
+  return {true, "there is no policy: everything is allowed to everybody"};
 }
 
 void OpenAccess::Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,

@@ -22,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "registryd/base/ids.h"
 #include "registryd/core/name_pattern.h"
@@ -30,8 +31,11 @@ namespace registryd::operations {
 
 // Who calls, as the door found out.
 struct Caller {
-  std::string identity;  // empty: nobody said
+  std::string identity;  // empty: nobody said. "spiffe://...", "dns:..." or "jwt:..."
   std::string peer;      // network address
+  absl::Status identified = absl::OkStatus();  // else: the call is refused with this
+  int64_t expires_ms = 0;      // not 0: the identity is good until then (wall clock)
+  int64_t retry_after_ms = 0;  // not 0: refused for a rate; the caller may come again then
 };
 
 enum class Verb : uint8_t {
@@ -54,6 +58,7 @@ inline constexpr std::array kVerbs{Verb::kRegister, Verb::kDeregister, Verb::kUp
                                    Verb::kStatus,   Verb::kOperate,    Verb::kMember};
 std::string_view ToString(Verb verb);  // "register"
 std::optional<Verb> ParseVerb(std::string_view word);
+std::string VerbNames();  // "register, deregister, ..."
 
 class Access {
  public:
@@ -65,10 +70,22 @@ class Access {
   // The services on which the caller may use the verb; null: all. PERMISSION_DENIED where there are
   // none, UNAUTHENTICATED; recorded already.
   absl::StatusOr<std::shared_ptr<const core::NameSet>> Visible(const Caller& caller, Verb verb);
+  // Would it be authorized? Leaves no trace; for a choice between two ways, not for a permission.
+  bool Allows(const Caller& caller, Verb verb, std::string_view object) {
+    return Decide(caller, verb, object).ok();
+  }
+  // What would be decided for this identity, and why, in a sentence for people.
+  struct Explanation {
+    bool allowed = false;
+    std::string why;
+  };
+  virtual Explanation Explain(std::string_view identity, Verb verb, std::string_view object) = 0;
   // After each call that changed something or was refused by the state.
   virtual void Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
                       const absl::Status& result) = 0;
 
+  // Is the caller still who it was? Not when its token has expired. For streams, now and then.
+  virtual absl::Status StillIdentified(const Caller& caller) const { return caller.identified; }
   // Grows when what is allowed changes. Whoever goes on for long on an answer of ours (a watch)
   // asks again when it has grown.
   virtual uint64_t epoch() const { return 0; }
@@ -83,6 +100,7 @@ class OpenAccess final : public Access {
  public:
   void Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
               const absl::Status& result) override;
+  Explanation Explain(std::string_view identity, Verb verb, std::string_view object) override;
 
  private:
   absl::Status Decide(const Caller& caller, Verb verb, std::string_view object) override;

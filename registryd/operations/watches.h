@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "registryd/base/check.h"
 #include "registryd/base/metrics.h"
 #include "registryd/base/mutex.h"
 #include "registryd/operations/access.h"
@@ -48,6 +50,26 @@ class Watches {
                                      const std::shared_ptr<watch::Waker>& waker);
   // The part of the scope that the caller may watch. PERMISSION_DENIED where that is nothing.
   absl::StatusOr<watch::Scope> Permitted(const Caller& caller, watch::Scope scope);
+  // May the caller go on with what it watches since `*epoch`? Not when its token has expired, or
+  // when the policy lets it see something else of a scope now. `scopes(f)` calls f with each.
+  template <class ForEachScope>
+  absl::Status StillPermitted(const Caller& caller, uint64_t* epoch, ForEachScope scopes) {
+    RETURN_IF_ERROR(access_->StillIdentified(caller));
+    const uint64_t now = access_->epoch();
+    if (std::exchange(*epoch, now) == now) return absl::OkStatus();
+    absl::Status status;
+    scopes([&](const watch::Scope& scope) {
+      const auto permitted = Permitted(caller, {scope.name, scope.prefix});
+      if (!permitted.ok()) {
+        status = permitted.status();
+      } else if (permitted->Key() != scope.Key()) {
+        status = absl::UnavailableError(
+            "what this client may see has changed; watch again from the same revision");
+      }
+    });
+    return status;
+  }
+  uint64_t access_epoch() const { return access_->epoch(); }
   // For a subscriber that fell out of the ring: the next page as the history tells it, up to
   // `visible`.
   enum class Older {

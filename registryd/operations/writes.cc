@@ -1,13 +1,18 @@
 #include "registryd/operations/writes.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "registryd/base/check.h"
 #include "registryd/base/random.h"
+#include "registryd/base/text.h"
 #include "registryd/core/limits.h"
 #include "registryd/core/validate.h"
+#include "registryd/operations/authenticator.h"
 #include "registryd/wire/command_codec.h"
 
 namespace registryd::operations {
@@ -19,6 +24,9 @@ struct Overloaded : Fs... {
 };
 template <class... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
+
+constexpr int64_t kCountAgainMs = 1'000;
+constexpr size_t kRoomsKept = 10'000;
 
 // A repeated request gets the same lease again.
 void FillLease(const core::RequestId& request, core::LeaseClaim& lease) {
@@ -34,6 +42,21 @@ void FillIn(const core::RequestId& request, core::Command& command) {
   } else if (auto* grant = std::get_if<core::GrantLease>(&command)) {
     FillLease(request, grant->lease);
     if (grant->lease.ttl_ms == 0) grant->lease.ttl_ms = core::limits::kTtlDefaultMs;
+  }
+}
+
+// The lease's owner, for an identity: itself, or as much of it as fits and a hash of it.
+std::string OwnerOf(const Caller& caller) {
+  if (caller.identity.size() <= core::limits::kOwnerSize) return caller.identity;
+  const std::string hash = Text("#", Sha256Hex(caller.identity).substr(0, 32));
+  return caller.identity.substr(0, core::limits::kOwnerSize - hash.size()) + hash;
+}
+
+void SetOwner(const std::string& owner, core::Command& command) {
+  if (auto* reg = std::get_if<core::Register>(&command)) {
+    if (reg->lease) reg->lease->owner = owner;
+  } else if (auto* grant = std::get_if<core::GrantLease>(&command)) {
+    grant->lease.owner = owner;
   }
 }
 
@@ -85,6 +108,9 @@ Touched TouchedBy(const core::Command& command) {
 
 void Writes::Submit(const Caller& caller, const core::RequestId& request, core::Command command,
                     Done done, std::optional<Verb> as) {
+  const bool own_leases_only =
+      !caller.identity.empty() && !access_->Allows(caller, Verb::kOperate, {});
+  if (own_leases_only) SetOwner(OwnerOf(caller), command);
   FillIn(request, command);
   if (absl::Status valid = core::ValidateCommand(command); !valid.ok()) {
     return std::move(done)(std::move(valid));
@@ -99,8 +125,72 @@ void Writes::Submit(const Caller& caller, const core::RequestId& request, core::
     if (!allowed.ok()) return std::move(done)(std::move(allowed));
   }
   std::string object(touched.services.front());
+  auto propose = [this, caller, request, verb = touched.verb, object = std::move(object)](
+                     const core::Command& ready, Done then) mutable {
+    Propose(caller, request, ready, verb, std::move(object), std::move(then));
+  };
+  if (const auto* reg = std::get_if<core::Register>(&command)) {
+    if (absl::Status room = CheckRoom(*reg); !room.ok()) {
+      access_->Record(caller, touched.verb, reg->instances.front().name.service_name(), Revision(),
+                      room);
+      return std::move(done)(std::move(room));
+    }
+  }
+  const auto* revoke = std::get_if<core::RevokeLease>(&command);
+  if (revoke == nullptr || !own_leases_only || guards_.lease_owner == nullptr) {
+    return propose(command, std::move(done));
+  }
+  guards_.lease_owner(
+      revoke->id, [this, caller, id = revoke->id, command, propose = std::move(propose),
+                   done = std::move(done)](std::optional<std::string> owner) mutable {
+        absl::Status allowed;
+        if (!owner) {
+          allowed = absl::NotFoundError(Text("lease ", id, " does not exist"));
+        } else if (*owner != OwnerOf(caller)) {
+          allowed = absl::PermissionDeniedError(
+              Text("lease ", id, " is not of \"", caller.identity, "\"; only its owner ends it"));
+        }
+        if (allowed.ok()) return propose(command, std::move(done));
+        access_->Record(caller, Verb::kLease, {}, Revision(), allowed);
+        std::move(done)(std::move(allowed));
+      });
+}
+
+absl::Status Writes::CheckRoom(const core::Register& command) {
+  if (guards_.instances_per_namespace == 0 || guards_.replica == nullptr) return absl::OkStatus();
+  absl::flat_hash_map<std::string_view, uint64_t> wanted;
+  for (const core::InstanceSpec& spec : command.instances) ++wanted[spec.name.ns()];
+  const int64_t now_ms = clock_.MonotonicMs();
+  for (const auto& [ns, more] : wanted) {
+    MutexLock lock(mutex_);
+    if (rooms_.size() > kRoomsKept) rooms_.clear();
+    Room& room = rooms_[std::string(ns)];
+    if (room.counted_ms == 0 || now_ms - room.counted_ms >= kCountAgainMs) {
+      room = {now_ms, 0};
+      const std::string prefix = Text(ns, "/");
+      guards_.replica->view()->services.ForEachFrom(
+          prefix, [&](const replica::ServicePtr& service) {
+            if (service->name.compare(0, prefix.size(), prefix) != 0) return false;
+            room.instances += service->instances.size();
+            return true;
+          });
+    }
+    // Those that are registered again are counted twice until the next count; that errs on the side
+    // of the limit only where the namespace is nearly full.
+    if (room.instances + more > guards_.instances_per_namespace) {
+      return absl::ResourceExhaustedError(
+          Text("namespace ", ns, " is full: it may have ", guards_.instances_per_namespace,
+               " instances and has ", room.instances, "; deregister some, or ask the operator"));
+    }
+    room.instances += more;
+  }
+  return absl::OkStatus();
+}
+
+void Writes::Propose(const Caller& caller, const core::RequestId& request,
+                     const core::Command& command, Verb verb, std::string object, Done done) {
   proposer_->Propose(wire::EncodeCommand(request, caller.identity, command),
-                     [access = access_, caller, verb = touched.verb, object = std::move(object),
+                     [access = access_, caller, verb, object = std::move(object),
                       done = std::move(done)](absl::StatusOr<consensus::Applied> applied) mutable {
                        if (!applied.ok()) {
                          access->Record(caller, verb, object, Revision(), applied.status());

@@ -111,19 +111,17 @@ std::string HostName() {
   return name;
 }
 
-// Beyond loopback there is no TLS yet to protect what is said, so it has to be asked for.
 void CheckExposure(const Config& config) {
-  if (config.insecure) return;
-  for (const auto& [flag, text] : {std::pair<std::string, std::string>{"--listen", config.listen},
-                                   {"--peer-listen", config.peer_listen},
-                                   {"--http-listen", config.http_listen}}) {
-    if (!ParseAddress(text)->IsLoopback()) {
-      throw CLI::ValidationError(
-          flag, Text(text,
-                     " is reachable from other machines, and there is no TLS: give --insecure if "
-                     "that is meant, or listen on 127.0.0.1"));
-    }
-  }
+  const auto door = [](const char* flag, const std::string& text, Exposure::Door which) {
+    return Exposure{flag, text, ParseAddress(text)->IsLoopback(), which};
+  };
+  const absl::Status secured =
+      CheckSecurity(config.security,
+                    {door("--listen", config.listen, Exposure::Door::kClients),
+                     door("--peer-listen", config.peer_listen, Exposure::Door::kPeers),
+                     door("--http-listen", config.http_listen, Exposure::Door::kPages)},
+                    config.insecure);
+  if (!secured.ok()) throw CLI::ValidationError(std::string(secured.message()));
 }
 
 void CheckCluster(const Config& config) {
@@ -195,8 +193,9 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->transform(ListenAddress());
   add("ready-file", config->ready_file, "Write the addresses there (api=host:port) once it serves")
       ->type_name("FILE");
-  app.add_flag("--insecure", config->insecure, "Listen beyond loopback without TLS")
+  app.add_flag("--insecure", config->insecure, "Listen beyond loopback without TLS or policy")
       ->envname("REGISTRYD_INSECURE");
+  AddSecurityOptions(app, &config->security);
   add("remove-after", config->remove_after_ms,
       "Remove an instance whose lease expired after this time")
       ->default_str("60s")

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "registryd/base/log.h"
+#include "registryd/server/security_config.h"
 
 namespace registryd::server {
 
@@ -28,6 +29,7 @@ struct Config {
   std::string http_listen = "127.0.0.1:7402";
   std::string ready_file;
   bool insecure = false;
+  SecurityConfig security;
   int64_t remove_after_ms = 60'000;
   uint64_t disk_reserve_bytes = 256ull << 20;
   int64_t history_keep_ms = int64_t{24} * 60 * 60 * 1'000;

@@ -1,6 +1,7 @@
 // The daemon's program: read the configuration, run a node until SIGTERM or SIGINT, leave.
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <iostream>
 
@@ -32,6 +33,8 @@ int Run(int argc, char** argv) {
     case ConfigResult::kRun:
       break;
   }
+  // Whatever this process makes is for its user alone.
+  umask(077);
   log::Init(config.log_level, config.log_format);
   // Debian builds abseil with its search for lock cycles switched on: every lock of gRPC's would
   // take part in one graph behind one spin lock.

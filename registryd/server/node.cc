@@ -39,6 +39,7 @@
 #include "registryd/server/cluster_setup.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
+#include "registryd/server/security.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
 #include "registryd/storage/known_members.h"
@@ -137,7 +138,7 @@ struct Node::Impl {
   std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<replica::LogUpkeep> upkeep;
   std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
-  operations::OpenAccess access;
+  std::unique_ptr<Security> security;
   std::unique_ptr<operations::Writes> writes;
   std::unique_ptr<operations::Reads> reads;
   std::unique_ptr<operations::Renewals> renewals;
@@ -154,6 +155,7 @@ struct Node::Impl {
 };
 
 absl::Status Node::Impl::Start() {
+  ASSIGN_OR_RETURN(security, Security::Start(config.security, &clock));
   RETURN_IF_ERROR(ListenForPeers());
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(StartConsensus());
@@ -195,7 +197,8 @@ absl::Status Node::Impl::OpenStores() {
 
 absl::Status Node::Impl::ListenForPeers() {
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.peer_listen));
-  ASSIGN_OR_RETURN(peers, consensus::PeerTransport::Listen(listen.host, listen.port, {}));
+  ASSIGN_OR_RETURN(
+      peers, consensus::PeerTransport::Listen(listen.host, listen.port, security->peer_security()));
   peer_address = config.peer_advertise;
   for (const InitialMember& member : InitialMembers(config)) {
     if (peer_address.empty() && member.name == config.name) peer_address = member.address;
@@ -332,32 +335,51 @@ void Node::Impl::StartForwarding() {
 }
 
 absl::Status Node::Impl::StartServers() {
-  writes = std::make_unique<operations::Writes>(proposer.get(), &access);
-  reads = std::make_unique<operations::Reads>(operations::Reads::Parts{
-      .replica = replica.get(), .proposer = proposer.get(), .access = &access, .clock = &clock});
-  renewals = std::make_unique<operations::Renewals>(relay.get(), &access);
-  watches = std::make_unique<operations::Watches>(reads.get(), &hub, &access);
-  history = std::make_unique<operations::History>(reads.get(), &access);
+  writes = std::make_unique<operations::Writes>(
+      proposer.get(), security->access(),
+      operations::Writes::Guards{
+          .replica = replica.get(),
+          .lease_owner =
+              [this](LeaseId id, absl::AnyInvocable<void(std::optional<std::string>) &&> done) {
+                loop.Post([this, id, done = std::move(done)]() mutable {
+                  kLoop.AssertHeld();
+                  const core::Lease* lease = replica->registry().FindLease(id);
+                  std::move(done)(lease ? std::optional(lease->owner) : std::nullopt);
+                });
+              },
+          .instances_per_namespace = config.security.instances_per_namespace});
+  reads = std::make_unique<operations::Reads>(operations::Reads::Parts{.replica = replica.get(),
+                                                                       .proposer = proposer.get(),
+                                                                       .access = security->access(),
+                                                                       .clock = &clock});
+  renewals = std::make_unique<operations::Renewals>(relay.get(), security->access(),
+                                                    security->authenticator());
+  watches = std::make_unique<operations::Watches>(reads.get(), &hub, security->access());
+  history = std::make_unique<operations::History>(reads.get(), security->access());
   drains = std::make_unique<operations::Drains>(writes.get(), audience.get(), &clock);
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.listen));
-  ASSIGN_OR_RETURN(api,
-                   api::ApiServer::Start(listen.host, listen.port,
-                                         {.writes = writes.get(),
-                                          .reads = reads.get(),
-                                          .renewals = renewals.get(),
-                                          .watches = watches.get(),
-                                          .history = history.get(),
-                                          .audience = audience.get(),
-                                          .drains = drains.get(),
-                                          .describe = [this](registry::v1::StatusResponse* out,
-                                                             absl::AnyInvocable<void() &&> done) {
-                                            out->set_node(identity.name);
-                                            out->set_version(kVersion);
-                                            out->set_uptime_ms(clock.MonotonicMs() - started_ms);
-                                            member_status->Describe(out, std::move(done));
-                                          },
-                                          .access = &access,
-                                          .node_name = identity.name}));
+  ASSIGN_OR_RETURN(
+      api, api::ApiServer::Start(
+               listen.host, listen.port,
+               {.writes = writes.get(),
+                .reads = reads.get(),
+                .renewals = renewals.get(),
+                .watches = watches.get(),
+                .history = history.get(),
+                .audience = audience.get(),
+                .drains = drains.get(),
+                .describe =
+                    [this](registry::v1::StatusResponse* out, absl::AnyInvocable<void() &&> done) {
+                      out->set_node(identity.name);
+                      out->set_version(kVersion);
+                      out->set_uptime_ms(clock.MonotonicMs() - started_ms);
+                      member_status->Describe(out, std::move(done));
+                    },
+                .authenticator = security->authenticator(),
+                .tls = security->tls_files(),
+                .require_client_cert =
+                    config.security.authenticates() && config.security.auth_jwks.empty(),
+                .streams_per_connection = config.security.streams_per_connection}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>([this] { RefreshGauges(); });

@@ -64,6 +64,19 @@ struct LogLevel {
   std::string before = {};  // the call
 };
 
+// Whether the policy of a node lets an identity do something.
+struct AccessQuery {
+  std::string identity = {};  // "spiffe://...", "dns:...", "jwt:..."; empty: who this client is
+  std::string verb = {};      // "register", "lookup", ...
+  std::string ns = {};        // both empty: the registry as a whole
+  std::string service = {};
+};
+struct AccessAnswer {
+  bool allowed = false;
+  std::string why = {};  // a sentence for people
+  std::string identity = {};
+};
+
 class Admin {
  public:
   // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
@@ -97,6 +110,8 @@ class Admin {
   // after `wait` with those who have not.
   absl::StatusOr<DrainResult> Drain(const InstanceRef& instance, absl::Duration wait,
                                     const std::string& message = "");
+  // Asks and does nothing. PERMISSION_DENIED: about another identity, by one that may not operate.
+  absl::StatusOr<AccessAnswer> CheckAccess(const AccessQuery& query);
 
   // The servers that it knows, "host:port" each.
   const std::vector<std::string>& servers() const;

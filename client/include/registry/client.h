@@ -60,6 +60,15 @@ struct ClientOptions {
   std::string client_id = {};
   // Counts what the client does (metrics.h); outlives it. Null: nobody counts.
   ClientMetrics* metrics = nullptr;
+  // TLS: who signed the certificates of the registry's nodes (PEM file). Empty: REGISTRY_TLS_CA;
+  // where that is empty too, connections are plaintext. Certificate and key are shown to the
+  // registry as who this client is; so is the token, a JSON Web Token. Both need tls_ca. Empty:
+  // REGISTRY_TLS_CERT, REGISTRY_TLS_KEY, REGISTRY_TOKEN_FILE. All files are read again when they
+  // change.
+  std::string tls_ca = {};
+  std::string tls_cert = {};
+  std::string tls_key = {};
+  std::string token_file = {};
 };
 
 // "a, b:7401,[::1]" -> {"a:7400", "b:7401", "[::1]:7400"}. INVALID_ARGUMENT names the bad part.
