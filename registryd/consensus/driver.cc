@@ -34,6 +34,7 @@ void Driver::Stop() {
   }
   reads_.FailAll(absl::UnavailableError("this node stops"));
   if (transfer_done_) std::exchange(transfer_done_, {})(absl::UnavailableError("this node stops"));
+  staged_.reset();
   raft_shim_destroy(core_);
   core_ = nullptr;
 }
@@ -151,6 +152,8 @@ void Driver::Tick() {
     const int rv = raft_shim_timeout(core_, Now(), &update);
     Handle(rv, update, {});
   }
+  RepeatInstalls();
+  AskWhetherMember();
   Settle();
 }
 
@@ -234,6 +237,20 @@ RaftStatus Driver::status() const {
   status.applied = applied_;
   status.snapshot = LogIndex(raft_shim_snapshot_index(core_));
   status.configuration_committed = raft_shim_uncommitted_configuration_index(core_) == 0;
+  status.removed = removed_;
+  if (!Leads()) return status;
+  for (const Server& server : *configuration) {
+    if (server.id == options_.id) continue;
+    PeerProgress& progress = status.peers.emplace_back();
+    progress.id = server.id;
+    uint64_t match = 0;
+    if (raft_shim_match_index(core_, server.id.value(), &match)) progress.match = LogIndex(match);
+    const auto peer = peers_.find(server.id);
+    if (peer == peers_.end()) continue;
+    progress.silent_ms = static_cast<int64_t>(now_ms_) - peer->second.heard_ms;
+    progress.has_space = peer->second.has_space;
+    progress.gets_snapshot = peer->second.transfer != Peer::Transfer::kNone;
+  }
   return status;
 }
 

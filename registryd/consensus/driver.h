@@ -12,8 +12,8 @@
 // contract asks for: term and vote (synced), entries, messages, commit index, role. Entries are
 // handed to the state machine up to what is both committed and on this disk.
 //
-// Not here yet: snapshots between members. A peer that needs one is logged once and asked again at
-// every heartbeat; SendSnapshot and SetReceivingSnapshot are where it will go.
+// Snapshots travel on roads of their own (SnapshotSender in interfaces.h); the driver says when one
+// is needed and when one is installed. Membership changes: membership_change.h.
 //
 // Threads: one. Callbacks (`done`, StateMachine, Transport, LogStore) run inside the calls and must
 // not call back in. Errors: a violated invariant stops the process.
@@ -34,6 +34,7 @@
 #include "registryd/consensus/driver_options.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/consensus/log_cache.h"
+#include "registryd/consensus/membership_change.h"
 #include "registryd/consensus/peer_message.h"
 #include "registryd/consensus/pending_proposals.h"
 #include "registryd/consensus/read_index.h"
@@ -66,6 +67,8 @@ struct RaftStatus {
   std::shared_ptr<const Configuration> configuration;  // the newest, committed or not; never null
   LogIndex configuration_index;
   bool configuration_committed = true;
+  bool removed = false;             // no longer a member, and knows it
+  std::vector<PeerProgress> peers;  // on a leader: all other members
 };
 
 class Driver {
@@ -77,6 +80,7 @@ class Driver {
     const Clock* clock = nullptr;
     // Runs on the log store's thread when an append is on disk; its number has to reach Persisted.
     std::function<void(uint64_t write)> on_persisted;
+    SnapshotSender* snapshots = nullptr;  // absent: peers that are too far behind stay so
   };
   Driver(Parts parts, DriverOptions options);
   ~Driver();  // answers nothing; call Stop for that
@@ -114,8 +118,20 @@ class Driver {
   // Removes the log up to trailing_entries before `durable`, which the state machine has on disk.
   // Does nothing for an index at or before the last cut.
   void CutLog(LogIndex durable);
+  // `done`: as of a proposal, once the new configuration is applied here. NOT_FOUND,
+  // ALREADY_EXISTS: the member is not as the change assumes. FAILED_PRECONDITION: it has not caught
+  // up, it leads, or a majority of what is left is not reachable. UNAVAILABLE: this node does not
+  // lead, or another change is under way.
+  void ChangeMembership(const MembershipChange& change, ProposeDone done);
+
   // While snapshot data is being received: heartbeats keep the leader alive for us (F4).
   void SetReceivingSnapshot(bool receiving) { receiving_snapshot_ = receiving; }
+  // A snapshot is here, complete and checked; it is installed when a leader says so. The last one
+  // counts.
+  void OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot);
+  // The transfer to `to` ended: the peer has everything up to `index` staged; or it has not.
+  void SnapshotSent(NodeId to, LogIndex index, Term term);
+  void SnapshotFailed(NodeId to);
 
   RaftStatus status() const;
 
@@ -127,7 +143,12 @@ class Driver {
     LogIndex told;  // commit index that a sent message lets it know
     int64_t heard_ms = 0;
     bool has_space = true;
-    bool snapshot_logged = false;
+    enum class Transfer : uint8_t { kNone, kRunning, kStaged };
+    Transfer transfer = Transfer::kNone;
+    LogIndex staged_index;
+    Term staged_term;
+    int installs_sent = 0;
+    int64_t install_sent_ms = 0;
   };
   struct Handed {
     LogIndex last;
@@ -144,7 +165,6 @@ class Driver {
   void ReceiveAppend(const PeerMessage& from, AppendEntries append);
   void ReceiveAppendPart(const PeerMessage& from, AppendEntries part);
   void ReceiveResult(NodeId from, const AppendEntriesResult& result);
-  void ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install);
   void HeardLeader(LogIndex commit);
   void SetHurried(bool hurried);
   void Step(const RaftShimMessage& message);
@@ -165,9 +185,26 @@ class Driver {
   void SendBody(NodeId to, const std::string& address, decltype(PeerMessage::body) body);
   void SendAppend(const Server& to, LogIndex prev, Term prev_term, std::vector<LogEntry> entries);
   void SendWanted(const Server& to, LogIndex prev, Term prev_term, size_t n);
-  void SendSnapshot(const Server& to, LogIndex index);
   void FillWindow(const Server& to);
   Peer& PeerOf(NodeId id);
+
+  // driver_snapshot.cc
+  void SendSnapshot(const Server& to);
+  void ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install);
+  void Install(const PeerMessage& from, Term term, std::unique_ptr<StagedSnapshot> snapshot);
+  void DropStaleSnapshot();
+  void SendInstall(const Server& to);
+  void RepeatInstalls();
+
+  // driver_membership.cc
+  absl::StatusOr<Configuration> Changed(const MembershipChange& change) const;
+  bool Reachable(NodeId id) const;
+  void NoteMembership(const Configuration& committed);
+  void Removed();
+  bool RefuseStranger(const PeerMessage& from);
+  void ReceiveNotMember(const NotMember& answer);
+  bool HearsNoLeader() const;
+  void AskWhetherMember();
 
   std::vector<LogEntry> ReadLog(LogIndex first, LogIndex last, size_t max_entries,
                                 size_t max_bytes);
@@ -202,9 +239,14 @@ class Driver {
   int64_t level_asked_ms_ = 0;  // 0: nothing to wait for
   int64_t level_ms_ = 0;
   int64_t level_told_ms_ = 0;
+  std::unique_ptr<StagedSnapshot> staged_;
+  int64_t staged_ms_ = 0;
+  bool was_member_ = false;  // of a committed configuration
+  bool removed_ = false;
+  int64_t heard_leader_ms_ = 0;
+  int64_t ask_at_ms_ = 0;
   StateMachine::Leadership reported_;
   bool reported_once_ = false;
-  bool install_logged_ = false;
   uint64_t refused_messages_ = 0;
 
   LogCache cache_;

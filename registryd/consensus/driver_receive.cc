@@ -51,11 +51,17 @@ void Driver::Receive(PeerMessage message) {
   // node could never learn of it.
   const bool member = FindServer(*configurations_.Newest().second, message.from) != nullptr;
   if (IsAnswer(message) && !member) return;
+  const bool asks = std::holds_alternative<RequestVote>(message.body) ||
+                    std::holds_alternative<Probe>(message.body);
+  if (asks && !member && RefuseStranger(message)) return;
   if (Leads() && member) PeerOf(message.from).heard_ms = static_cast<int64_t>(Now());
 
   std::visit(
       Overloaded{
           [&](const RequestVote& vote) {
+            if (!IsVoter(*configurations_.Newest().second, options_.id) && HearsNoLeader()) {
+              raft_shim_forget_leader(core_);
+            }
             RaftShimMessage shim = ShimMessage(message, RAFT_SHIM_REQUEST_VOTE);
             shim.as.request_vote = {vote.term.value(),           vote.candidate.value(),
                                     vote.last_log_index.value(), vote.last_log_term.value(),
@@ -91,6 +97,7 @@ void Driver::Receive(PeerMessage message) {
           [&](const ProbeAck& ack) {
             if (Leads() && ack.term == CurrentTerm()) reads_.Acknowledge(message.from, ack.context);
           },
+          [&](const NotMember& answer) { ReceiveNotMember(answer); },
       },
       message.body);
   Settle();
@@ -110,7 +117,8 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
   }
   REGISTRYD_CHECK(append.term > CurrentTerm() || !Leads(), "two leaders in one term");
   HeardLeader(append.leader_commit);
-  if (receiving_snapshot_) AnchorAtZero(LastIndex(), &append);
+  DropStaleSnapshot();
+  if (receiving_snapshot_ || staged_ != nullptr) AnchorAtZero(LastIndex(), &append);
   TrimToSnapshot({LogIndex(raft_shim_first_index(core_)), LogIndex(raft_shim_snapshot_index(core_)),
                   Term(raft_shim_snapshot_term(core_))},
                  &append);
@@ -162,6 +170,7 @@ void Driver::ReceiveAppendPart(const PeerMessage& from, AppendEntries part) {
   RaftShimUpdate update;
   const int rv = raft_shim_receive(core_, Now(), &message, entries.data(), &update);
   leader_term_ = part.term;
+  heard_leader_ms_ = static_cast<int64_t>(now_ms_);
   Handle(rv, update, std::move(part.entries));
 }
 
@@ -180,20 +189,6 @@ void Driver::ReceiveResult(NodeId from, const AppendEntriesResult& result) {
   if (!Leads() || !raft_shim_match_index(core_, from.value(), &match)) return;
   PeerOf(from).window.OnMatch(LogIndex(match));
   FillWindow(*server);
-}
-
-void Driver::ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install) {
-  if (IsStaleLeader(install.term, CurrentTerm())) {
-    SendBody(from.from, from.from_address,
-             StaleLeaderAnswer(CurrentTerm(), parts_.log->HasSpace()));
-    return;
-  }
-  REGISTRYD_CHECK(install.term > CurrentTerm() || !Leads(), "two leaders in one term");
-  // A second one while the first is under way would leak its buffers in the core.
-  if (receiving_snapshot_ || install_logged_) return;
-  install_logged_ = true;
-  log::Warning("a leader offers a snapshot; receiving it is not possible yet",
-               {{"leader", from.from}, {"index", install.last_index}});
 }
 
 }  // namespace registryd::consensus

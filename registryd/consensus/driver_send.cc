@@ -51,7 +51,7 @@ void Driver::Send(const RaftShimMessage& message) {
       return;
     }
     case RAFT_SHIM_INSTALL_SNAPSHOT:
-      SendSnapshot(to, LogIndex(message.as.install_snapshot.last_index));
+      SendSnapshot(to);
       return;
     case RAFT_SHIM_TIMEOUT_NOW: {
       const RaftShimTimeoutNow& timeout = message.as.timeout_now;
@@ -112,15 +112,6 @@ void Driver::SendAppend(const Server& to, LogIndex prev, Term prev_term,
   peer.told = std::max(peer.told, std::min(Commit(), prev + entries.size()));
   SendBody(to.id, to.address,
            AppendEntries{CurrentTerm(), prev, prev_term, Commit(), std::move(entries)});
-}
-
-void Driver::SendSnapshot(const Server& to, LogIndex index) {
-  Peer& peer = PeerOf(to.id);
-  if (peer.snapshot_logged) return;
-  peer.snapshot_logged = true;
-  log::Warning(
-      "a peer is behind the start of the log and needs a snapshot, which cannot be sent yet",
-      {{"peer", to.id}, {"address", to.address}, {"index", index}});
 }
 
 void Driver::EndRound() {

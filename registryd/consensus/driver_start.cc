@@ -1,4 +1,5 @@
 // Start: what the log holds becomes the core's START event.
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -113,6 +114,9 @@ absl::Status Driver::Start(LogStore::Loaded loaded, LogIndex applied) {
   RaftShimUpdate update;
   const int rv = raft_shim_start(core_, Now(), &start, &update);
   Handle(rv, update, {});
+  heard_leader_ms_ = static_cast<int64_t>(now_ms_);
+  was_member_ = FindServer(*configurations_.AsOf(std::max(applied, LogIndex(1))).second,
+                           options_.id) != nullptr;
   // Entries that the state machine has are committed, although the core cannot know it yet.
   CommitConfiguration(applied);
   Settle();

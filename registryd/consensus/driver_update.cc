@@ -117,6 +117,7 @@ void Driver::CommitConfiguration(LogIndex up_to) {
   RaftShimUpdate update;
   const int rv = raft_shim_configuration(core_, Now(), index.value(), &plain, &update);
   Handle(rv, update, {});
+  NoteMembership(*configuration);
 }
 
 LogIndex Driver::Readable() const { return std::min(Commit(), LastStored()); }
@@ -175,7 +176,9 @@ void Driver::ReportLeadership() {
   // After a vote in a new term the core still names the leader of an older one.
   if (Leads()) {
     now.leader = options_.id;
-  } else if (leader_term_ == now.term) {
+  } else if (leader_term_ == now.term &&
+             (IsVoter(*configurations_.Newest().second, options_.id) || !HearsNoLeader())) {
+    // (The core of a member without a vote never forgets its leader.)
     now.leader = NodeId(raft_shim_leader(core_));
   }
   // Handed over, too: so the state machine hears of it after everything that its term builds on.

@@ -30,6 +30,17 @@ class Proposer {
   virtual void ReadIndex(absl::AnyInvocable<void(absl::StatusOr<LogIndex>) &&> done) = 0;
 };
 
+// A whole state that came from another member: complete, checked and loaded, so that taking it over
+// is a swap. Made by the state machine's side (storage, replica); the driver looks at the record
+// only. Whoever drops it undoes what it left on the disk.
+class StagedSnapshot {
+ public:
+  virtual ~StagedSnapshot() = default;
+  virtual const SnapshotRecord& record() const = 0;
+  // What LogStore::Install writes: which of the states on this disk belongs to the log.
+  virtual uint64_t generation() const = 0;
+};
+
 // What is driven. Implemented by replica::Replica. Threads: as said at each.
 class StateMachine {
  public:
@@ -54,6 +65,12 @@ class StateMachine {
   // Raft thread, on a follower: everything that the leader had committed when it spoke at `at_ms`
   // (monotonic clock) is applied here.
   virtual void OnLevel(int64_t at_ms) { static_cast<void>(at_ms); }
+  // Raft thread: the log goes on behind this state, on disk already. What was handed over before is
+  // applied to the old state; what follows, to this one.
+  virtual void Install(std::unique_ptr<StagedSnapshot> snapshot) = 0;
+  // Raft thread, once: this node is no longer a member, by a committed configuration. It stays a
+  // silent follower; somebody should stop it.
+  virtual void OnRemoved() = 0;
 };
 
 // Where the log lies. Implemented by storage::RocksLogStore and by a simulated disk. A storage
@@ -90,9 +107,30 @@ class LogStore {
   // Writes the snapshot record and removes entries below `first_kept`, in one batch. Asynchronous,
   // in order with Append.
   virtual void Cut(const SnapshotRecord& record, LogIndex first_kept) = 0;
+  // A snapshot replaces the log: writes the generation and the snapshot record and removes all
+  // entries, in one synced batch, after everything that was appended before. Returns when it is on
+  // disk. The log goes on at record.index + 1.
+  virtual void Install(const SnapshotRecord& record, uint64_t generation) = 0;
   // False: the disk is below its reserve; proposals are refused with RESOURCE_EXHAUSTED until it is
   // true again.
   virtual bool HasSpace() const = 0;
+};
+
+// Sends the state to peers that are behind the start of the log, on a stream of its own, never in
+// front of the driver's messages. Implemented over gRPC and by the simulator. Threads: raft thread;
+// must not block.
+//
+// The road of a snapshot: the core asks; SendSnapshot begins a transfer; the receiver tells its own
+// driver by SetReceivingSnapshot(true), stages the data, and hands it over by OnSnapshotReceived
+// before it acknowledges; the sender then calls SnapshotSent; the driver sends an InstallSnapshot
+// message, in order with all its other messages; the peer's driver installs what is staged under
+// that index and term. So a transfer that outlives a term or a leadership hurts nobody.
+class SnapshotSender {
+ public:
+  virtual ~SnapshotSender() = default;
+  // The driver asks for one transfer per peer at a time and waits for RaftThread::SnapshotSent or
+  // SnapshotFailed of it; one that is still under way from an earlier leadership counts.
+  virtual void SendSnapshot(NodeId to, const std::string& address) = 0;
 };
 
 // Carries messages to peers. May drop them at any time; never reorders those of one direction, a

@@ -24,6 +24,10 @@ class LogCache {
   explicit LogCache(size_t max_bytes) : max_bytes_(max_bytes) {}
 
   void Append(LogIndex first, const std::vector<LogEntry>& entries);
+  void Clear() {
+    entries_.clear();
+    bytes_ = 0;
+  }
   bool Contains(LogIndex index) const {
     return !entries_.empty() && index >= first_ && index.value() < first_.value() + entries_.size();
   }

@@ -65,6 +65,12 @@ struct Encoder {
   void operator()(const Probe& probe) const { Fill(probe, out->mutable_probe()); }
   void operator()(const ProbeAck& ack) const { Fill(ack, out->mutable_probe_ack()); }
 
+  void operator()(const NotMember& answer) const {
+    auto* to = out->mutable_not_member();
+    to->set_term(answer.term.value());
+    to->set_configuration_index(answer.configuration_index.value());
+  }
+
   template <class From>
   static void Fill(const From& from, RaftMessage::Probe* to) {
     to->set_term(from.term.value());
@@ -127,6 +133,9 @@ absl::StatusOr<decltype(PeerMessage::body)> DecodeBody(RaftMessage&& message) {
       return Probe{Term(message.probe().term()), message.probe().context()};
     case RaftMessage::kProbeAck:
       return ProbeAck{Term(message.probe_ack().term()), message.probe_ack().context()};
+    case RaftMessage::kNotMember:
+      return NotMember{Term(message.not_member().term()),
+                       LogIndex(message.not_member().configuration_index())};
     case RaftMessage::BODY_NOT_SET:
       break;
   }

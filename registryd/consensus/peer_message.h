@@ -52,7 +52,8 @@ struct AppendEntriesResult {
   bool has_space = true;  // LogStore::HasSpace of the sender
 };
 
-// The header of a snapshot that the sender's leader wants installed; the data travels on its own.
+// The leader wants the snapshot of this index and term installed; its data is with the receiver
+// already (SnapshotSender in interfaces.h).
 struct InstallSnapshot {
   Term term;
   LogIndex last_index;
@@ -76,12 +77,20 @@ struct ProbeAck {
   uint64_t context = 0;
 };
 
+// The answer of a leader that is ready to somebody who asks as a member and is none: the committed
+// configuration of this index does not have them. A node whose own configuration is older takes it
+// as its removal.
+struct NotMember {
+  Term term;
+  LogIndex configuration_index;
+};
+
 struct PeerMessage {
   NodeId from;
   std::string
       from_address;  // where answers go, also when the receiver does not know the sender yet
   std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot,
-               TimeoutNow, Probe, ProbeAck>
+               TimeoutNow, Probe, ProbeAck, NotMember>
       body;
 };
 

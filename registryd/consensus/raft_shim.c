@@ -27,6 +27,8 @@ struct RaftShim {
   size_t entries_capacity;
   struct RaftShimMessage* messages;
   size_t messages_capacity;
+  struct raft_snapshot_metadata installing;  // ours between receive_ and persisted_snapshot
+  bool is_installing;
 };
 
 static bool Reserve(void** array, size_t* capacity, size_t n, size_t size) {
@@ -55,11 +57,14 @@ struct RaftShim* raft_shim_create(const struct RaftShimOptions* options) {
   raft_set_election_timeout(&shim->raft, options->election_timeout_ms);
   raft_set_max_inflight_entries(&shim->raft, options->max_inflight_entries);
   raft_set_pre_vote(&shim->raft, true);
+  // A transfer of a large state may take long; the driver knows whether one is under way.
+  raft_set_install_snapshot_timeout(&shim->raft, 10 * 60 * 1000);
   return shim;
 }
 
 void raft_shim_destroy(struct RaftShim* shim) {
   if (shim == NULL) return;
+  if (shim->is_installing) raft_configuration_close(&shim->installing.configuration);
   raft_close(&shim->raft, NULL);
   free(shim->entries);
   free(shim->messages);
@@ -196,8 +201,12 @@ static int Step(struct RaftShim* shim, struct raft_event* event, uint64_t now_ms
       update->entries_offset = (size_t)(done.entries.batch - shim->entries);
     }
   }
-  // No event that makes the core install a snapshot exists here yet.
-  if ((done.flags & (RAFT_UPDATE_SNAPSHOT)) != 0) return RAFT_INVALID;
+  if ((done.flags & (RAFT_UPDATE_SNAPSHOT)) != 0) {
+    if (event->type != RAFT_RECEIVE || shim->is_installing) return RAFT_INVALID;
+    shim->installing = done.snapshot.metadata;
+    shim->is_installing = true;
+    update->snapshot = true;
+  }
   if ((done.flags & (RAFT_UPDATE_MESSAGES)) != 0) {
     if (!Reserve((void**)&shim->messages, &shim->messages_capacity, done.messages.n,
                  sizeof *shim->messages)) {
@@ -238,6 +247,40 @@ int raft_shim_start(struct RaftShim* shim, uint64_t now_ms, const struct RaftShi
   return Step(shim, &event, now_ms, block, false, update);
 }
 
+void raft_shim_forget_leader(struct RaftShim* shim) {
+  if (shim->raft.state != RAFT_FOLLOWER) return;
+  shim->raft.follower_state.current_leader.id = 0;
+  raft_free(shim->raft.follower_state.current_leader.address);
+  shim->raft.follower_state.current_leader.address = NULL;
+}
+
+static bool IsVoter(const struct RaftShim* shim) {
+  const struct raft_configuration* members = &shim->raft.configuration;
+  for (unsigned i = 0; i < members->n; i++) {
+    if (members->servers[i].id == shim->raft.id) return members->servers[i].role == RAFT_VOTER;
+  }
+  return false;
+}
+
+// F6: the core grants no vote when its own configuration gives it none. But the entry that made it
+// a voter may be with the candidate only, who then can never be elected. Whether a vote counts is
+// for the candidate's configuration to say (Raft thesis, 4.2.2), so the core is shown one in which
+// this server has a vote, for this step only.
+static int ReceiveVoteRequest(struct RaftShim* shim, struct raft_event* event, uint64_t now_ms,
+                              struct RaftShimUpdate* update) {
+  if (shim->raft.state != RAFT_FOLLOWER || IsVoter(shim)) {
+    return Step(shim, event, now_ms, NULL, true, update);
+  }
+  char address[] = "self";
+  struct raft_server self = {.id = shim->raft.id, .address = address, .role = RAFT_VOTER};
+  const struct raft_configuration members = shim->raft.configuration;
+  shim->raft.configuration.servers = &self;
+  shim->raft.configuration.n = 1;
+  const int rv = Step(shim, event, now_ms, NULL, true, update);
+  shim->raft.configuration = members;
+  return rv;
+}
+
 int raft_shim_receive(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimMessage* from,
                       const struct RaftShimEntry* entries, struct RaftShimUpdate* update) {
   struct raft_message message;
@@ -257,7 +300,8 @@ int raft_shim_receive(struct RaftShim* shim, uint64_t now_ms, const struct RaftS
       message.request_vote.last_log_term = from->as.request_vote.last_log_term;
       message.request_vote.disrupt_leader = from->as.request_vote.disrupt_leader;
       message.request_vote.pre_vote = from->as.request_vote.pre_vote;
-      break;
+      event.receive.message = &message;
+      return ReceiveVoteRequest(shim, &event, now_ms, update);
     case RAFT_SHIM_REQUEST_VOTE_RESULT:
       message.request_vote_result.version = kResultVersion;
       message.request_vote_result.term = from->as.request_vote_result.term;
@@ -322,6 +366,41 @@ int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms,
   const int rv = MakeMetadata(snapshot, &event.snapshot.metadata);
   if (rv != 0) return rv;
   event.snapshot.trailing = trailing;
+  return Step(shim, &event, now_ms, NULL, false, update);
+}
+
+int raft_shim_receive_snapshot(struct RaftShim* shim, uint64_t now_ms, uint64_t server,
+                               const char* address, uint64_t term,
+                               const struct RaftShimSnapshot* snapshot,
+                               struct RaftShimUpdate* update) {
+  struct raft_message message;
+  struct raft_event event = {.type = RAFT_RECEIVE};
+  memset(update, 0, sizeof *update);
+  if (shim->is_installing) return RAFT_INVALID;
+  memset(&message, 0, sizeof message);
+  message.type = RAFT_INSTALL_SNAPSHOT;
+  message.server_id = server;
+  message.server_address = address;
+  message.install_snapshot.term = term;
+  message.install_snapshot.last_index = snapshot->index;
+  message.install_snapshot.last_term = snapshot->term;
+  message.install_snapshot.conf_index = snapshot->configuration_index;
+  // The core closes the configuration or gives it back with the update; there is no data.
+  const int rv = MakeConfiguration(&snapshot->configuration, &message.install_snapshot.conf);
+  if (rv != 0) return rv;
+  event.receive.message = &message;
+  return Step(shim, &event, now_ms, NULL, false, update);
+}
+
+int raft_shim_persisted_snapshot(struct RaftShim* shim, uint64_t now_ms,
+                                 struct RaftShimUpdate* update) {
+  struct raft_event event = {.type = RAFT_PERSISTED_SNAPSHOT};
+  memset(update, 0, sizeof *update);
+  if (!shim->is_installing) return RAFT_INVALID;
+  shim->is_installing = false;
+  event.persisted_snapshot.metadata = shim->installing;  // the configuration goes to the core
+  event.persisted_snapshot.offset = 0;
+  event.persisted_snapshot.last = true;
   return Step(shim, &event, now_ms, NULL, false, update);
 }
 

@@ -154,6 +154,7 @@ struct RaftShimUpdate {
   bool commit_index;  // it advanced
   bool entries;       // write [entries_index, +entries_n), removing what is there and after it
   bool own_barrier;   // the entries are one barrier that the core made itself
+  bool snapshot;      // install what receive_snapshot was given, then call persisted_snapshot
   uint64_t entries_index;
   size_t entries_offset;  // of the first of them in the array that was submitted or received
   size_t entries_n;
@@ -166,6 +167,9 @@ struct RaftShim* raft_shim_create(const struct RaftShimOptions* options);
 void raft_shim_destroy(struct RaftShim* shim);
 
 // Events. Each fills `update` (all zero on an error).
+//
+// A snapshot is installed in two events with the disk's work in between: receive_snapshot, and when
+// its update says `snapshot`, persisted_snapshot once the log on disk goes on behind the snapshot.
 int raft_shim_start(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimStart* start,
                     struct RaftShimUpdate* update);
 int raft_shim_receive(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimMessage* message,
@@ -178,6 +182,16 @@ int raft_shim_configuration(struct RaftShim* shim, uint64_t now_ms, uint64_t ind
 int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms,
                        const struct RaftShimSnapshot* snapshot, unsigned trailing,
                        struct RaftShimUpdate* update);
+// A follower without a vote never forgets its leader by itself, and refuses votes as long as it
+// knows one.
+void raft_shim_forget_leader(struct RaftShim* shim);
+// The leader `server` wants `snapshot`, whose data is here already, to replace the log.
+int raft_shim_receive_snapshot(struct RaftShim* shim, uint64_t now_ms, uint64_t server,
+                               const char* address, uint64_t term,
+                               const struct RaftShimSnapshot* snapshot,
+                               struct RaftShimUpdate* update);
+int raft_shim_persisted_snapshot(struct RaftShim* shim, uint64_t now_ms,
+                                 struct RaftShimUpdate* update);
 int raft_shim_timeout(struct RaftShim* shim, uint64_t now_ms, struct RaftShimUpdate* update);
 int raft_shim_submit(struct RaftShim* shim, uint64_t now_ms, const struct RaftShimEntry* entries,
                      size_t n, struct RaftShimUpdate* update);

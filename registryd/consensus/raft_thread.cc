@@ -28,7 +28,14 @@ struct RaftThread::Work {
     NodeId to;
     Driver::TransferDone done;
   };
+  struct Change {
+    MembershipChange change;
+    ProposeDone done;
+  };
   std::vector<Proposal> proposals;
+  std::vector<Change> changes;
+  // What seldom happens, in order: reports about snapshots.
+  std::vector<absl::AnyInvocable<void(Driver&)>> reports;
   std::vector<ReadDone> reads;
   std::vector<PeerMessage> messages;
   std::vector<uint64_t> persisted;
@@ -40,7 +47,8 @@ struct RaftThread::Work {
 
   bool empty() const {
     return proposals.empty() && reads.empty() && messages.empty() && persisted.empty() &&
-           transfers.empty() && lost.empty() && !applied && !cut;
+           transfers.empty() && lost.empty() && changes.empty() && reports.empty() && !applied &&
+           !cut;
   }
   void Clear() {
     proposals.clear();
@@ -49,6 +57,8 @@ struct RaftThread::Work {
     persisted.clear();
     transfers.clear();
     lost.clear();
+    changes.clear();
+    reports.clear();
     applied = cut = LogIndex();
     message_bytes = 0;
   }
@@ -86,7 +96,8 @@ RaftThread::RaftThread(Parts parts, RaftThreadOptions options)
                    work.persisted.push_back(write);
                    return true;
                  });
-               }},
+               },
+               parts.snapshots},
               WithSeed(options_.driver)),
       status_(driver_.status()) {}
 
@@ -119,6 +130,7 @@ void RaftThread::Stop() {
   for (Proposal& proposal : left.proposals) std::move(proposal.done)(Stopped());
   for (ReadDone& done : left.reads) std::move(done)(Stopped());
   for (Work::Transfer& transfer : left.transfers) std::move(transfer.done)(Stopped());
+  for (Work::Change& change : left.changes) std::move(change.done)(Stopped());
   driver_.Stop();
 }
 
@@ -203,6 +215,49 @@ void RaftThread::TransferLeadership(NodeId to, Driver::TransferDone done) {
   if (!added) std::move(done)(std::move(refused));
 }
 
+void RaftThread::ChangeMembership(MembershipChange change, ProposeDone done) {
+  absl::Status refused = Stopped();
+  const bool added = inbox_->Add([&](Work& work) {
+    if (!work.changes.empty()) {
+      refused = absl::UnavailableError("another membership change is under way; try again");
+      return false;
+    }
+    work.changes.push_back({std::move(change), std::move(done)});
+    return true;
+  });
+  if (!added) std::move(done)(std::move(refused));
+}
+
+void RaftThread::SetReceivingSnapshot(bool receiving) {
+  inbox_->Add([receiving](Work& work) {
+    work.reports.push_back([receiving](Driver& driver) { driver.SetReceivingSnapshot(receiving); });
+    return true;
+  });
+}
+
+void RaftThread::OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot) {
+  inbox_->Add([&snapshot](Work& work) {
+    work.reports.push_back([snapshot = std::move(snapshot)](Driver& driver) mutable {
+      driver.OnSnapshotReceived(std::move(snapshot));
+    });
+    return true;
+  });
+}
+
+void RaftThread::SnapshotSent(NodeId to, LogIndex index, Term term) {
+  inbox_->Add([=](Work& work) {
+    work.reports.push_back([=](Driver& driver) { driver.SnapshotSent(to, index, term); });
+    return true;
+  });
+}
+
+void RaftThread::SnapshotFailed(NodeId to) {
+  inbox_->Add([to](Work& work) {
+    work.reports.push_back([to](Driver& driver) { driver.SnapshotFailed(to); });
+    return true;
+  });
+}
+
 RaftStatus RaftThread::status() const {
   MutexLock lock(status_mutex_);
   return status_;
@@ -231,6 +286,7 @@ void RaftThread::Run() {
 void RaftThread::RunRound(Work* work) {
   if (work->applied) driver_.Applied(work->applied);
   for (const uint64_t write : work->persisted) driver_.Persisted(write);
+  for (auto& report : work->reports) report(driver_);
   for (PeerMessage& message : work->messages) driver_.Receive(std::move(message));
   // After the messages, which came first.
   for (const NodeId peer : work->lost) driver_.PeerLost(peer);
@@ -239,6 +295,9 @@ void RaftThread::RunRound(Work* work) {
   for (ReadDone& done : work->reads) driver_.ReadIndex(std::move(done));
   for (Work::Transfer& transfer : work->transfers) {
     driver_.Transfer(transfer.to, std::move(transfer.done));
+  }
+  for (Work::Change& change : work->changes) {
+    driver_.ChangeMembership(change.change, std::move(change.done));
   }
   driver_.Tick();
   driver_.EndRound();

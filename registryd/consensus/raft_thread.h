@@ -43,6 +43,7 @@ class RaftThread final : public Proposer {
     Transport* transport = nullptr;
     StateMachine* machine = nullptr;
     const Clock* clock = nullptr;
+    SnapshotSender* snapshots = nullptr;  // as of Driver::Parts
   };
   RaftThread(Parts parts, RaftThreadOptions options);
   ~RaftThread() override;  // stops
@@ -67,6 +68,15 @@ class RaftThread final : public Proposer {
   void CutLog(LogIndex index);
   // See Driver::Transfer; `done` runs on the raft thread.
   void TransferLeadership(NodeId to, Driver::TransferDone done);
+  // See Driver::ChangeMembership; `done` as of a proposal.
+  void ChangeMembership(MembershipChange change, ProposeDone done);
+
+  // Snapshots: what the sender and the receiver of the data report (SnapshotSender in
+  // interfaces.h).
+  void SetReceivingSnapshot(bool receiving);
+  void OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot);
+  void SnapshotSent(NodeId to, LogIndex index, Term term);
+  void SnapshotFailed(NodeId to);
 
   // As of the thread's last round.
   RaftStatus status() const;

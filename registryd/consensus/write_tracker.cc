@@ -28,4 +28,8 @@ LogIndex WriteTracker::Finish(uint64_t id) {
   return stored;
 }
 
+void WriteTracker::ForgetAll() {
+  for (Write& write : writes_) write.last = LogIndex();
+}
+
 }  // namespace registryd::consensus

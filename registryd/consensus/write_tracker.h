@@ -21,6 +21,8 @@ class WriteTracker {
   uint64_t Add(LogIndex first, LogIndex last);
   // The highest index that is newly known to be on disk with everything before it; 0: nothing new.
   LogIndex Finish(uint64_t write);
+  // A snapshot replaced the log: what is under way means nothing any more.
+  void ForgetAll();
 
  private:
   struct Write {

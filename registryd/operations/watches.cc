@@ -29,6 +29,16 @@ std::string WhyNot(const WatchCursor& cursor, const replica::View& view, const w
 // picture costs less than to look through more of them.
 constexpr size_t kOlderEntriesMax = 20'000;
 
+void SetLevel(const replica::View& view, watch::Topic& topic) {
+  watch::Level level{view.revision(), 0, 0};
+  ForEachMatching(view, topic, {}, {}, [&level](const core::InstancePtr& instance) {
+    level.digest += core::InstanceDigest(*instance);
+    ++level.count;
+    return true;
+  });
+  topic.SetLevel(level);
+}
+
 }  // namespace
 
 absl::StatusOr<watch::Scope> Watches::Permitted(const Caller& caller, watch::Scope scope) {
@@ -55,15 +65,7 @@ absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQue
   started.topic = hub_->Attach(scope, query.filter, waker, &created);
   // Taken after Attach, so that nothing is between the two.
   const ViewPtr view = reads_->Local();
-  if (created) {
-    watch::Level level{view->revision(), 0, 0};
-    ForEachMatching(*view, *started.topic, {}, {}, [&level](const core::InstancePtr& instance) {
-      level.digest += core::InstanceDigest(*instance);
-      ++level.count;
-      return true;
-    });
-    started.topic->SetLevel(level);
-  }
+  if (!started.topic->levelled()) SetLevel(*view, *started.topic);
   if (query.resume) {
     started.resync = WhyNot(*query.resume, *view, *started.topic, *reads_);
     if (started.resync.empty()) {
@@ -78,6 +80,8 @@ absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQue
 
 Watches::Older Watches::NextOlder(watch::Topic& topic, Revision cursor, Revision visible,
                                   watch::Page* page) {
+  // A snapshot from a leader took its level away.
+  if (!topic.levelled()) SetLevel(*reads_->Local(), topic);
   if (!topic.FindOlder(cursor, page)) {
     const auto past = reads_->Past();
     if (!past.ok() || cursor < (*past)->floor()) return Older::kGone;
@@ -112,6 +116,7 @@ StartedWatch Watches::Restart(std::shared_ptr<watch::Topic> topic, std::string r
   StartedWatch started;
   started.topic = std::move(topic);
   started.snapshot = reads_->Local();
+  if (!started.topic->levelled()) SetLevel(*started.snapshot, *started.topic);
   started.cursor = started.snapshot->revision();
   started.resync = std::move(reason);
   return started;

@@ -7,6 +7,7 @@
 
 #include "registryd/base/check.h"
 #include "registryd/base/log.h"
+#include "registryd/storage/state_store.h"
 #include "registryd/wire/command_codec.h"
 
 namespace registryd::replica {
@@ -61,7 +62,7 @@ void HistoryUpkeep::Run() {
 }
 
 absl::Status HistoryUpkeep::ProposeFloor() {
-  ASSIGN_OR_RETURN(const auto reader, parts_.store->ReadHistory());
+  ASSIGN_OR_RETURN(const auto reader, parts_.replica->ReadHistory());
   ASSIGN_OR_RETURN(const Revision floor, FloorFor(*reader, limits_, parts_.clock->WallMs()));
   if (floor <= reader->floor()) return absl::OkStatus();
   // Whatever becomes of it, the next round looks again.
@@ -75,8 +76,9 @@ void HistoryUpkeep::Look() {
     const absl::Status proposed = ProposeFloor();
     if (!proposed.ok()) log::Warning("the history cannot be trimmed", {{"error", proposed}});
   }
+  const std::shared_ptr<storage::StateStore> store = parts_.replica->store();
   for (size_t dropped = 0; dropped < kDropMax;) {
-    const absl::StatusOr<size_t> now = parts_.store->DropHistory(kDropAtOnce);
+    const absl::StatusOr<size_t> now = store->DropHistory(kDropAtOnce);
     if (!now.ok()) {
       log::Warning("the history cannot be trimmed", {{"error", now.status()}});
       return;

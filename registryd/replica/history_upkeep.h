@@ -4,9 +4,9 @@
 // same and gives the same answers about the past. Each member then takes what is behind that floor
 // off its own disk.
 //
-//   HistoryUpkeep upkeep({&replica, &store, &proposer, &clock}, {});
+//   HistoryUpkeep upkeep({&replica, &proposer, &clock}, {});
 //   ...
-//   upkeep.Stop();      // before the store and the proposer go
+//   upkeep.Stop();      // before the replica and the proposer go
 //
 // Threads: one of its own. Cost: a few reads each round; what is dropped costs about what it cost
 // to write.
@@ -19,7 +19,7 @@
 #include "registryd/base/mutex.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/replica/replica.h"
-#include "registryd/storage/state_store.h"
+#include "registryd/storage/history_reader.h"
 
 namespace registryd::replica {
 
@@ -37,7 +37,6 @@ class HistoryUpkeep {
  public:
   struct Parts {
     const Replica* replica = nullptr;
-    storage::StateStore* store = nullptr;
     consensus::Proposer* proposer = nullptr;
     const Clock* clock = nullptr;
   };

@@ -6,9 +6,8 @@
 
 namespace registryd::replica {
 
-LogUpkeep::LogUpkeep(const Replica* replica, storage::StateStore* store, Cut cut,
-                     LogUpkeepOptions options)
-    : replica_(replica), store_(store), cut_(std::move(cut)), options_(options), thread_([this] {
+LogUpkeep::LogUpkeep(const Replica* replica, Cut cut, LogUpkeepOptions options)
+    : replica_(replica), cut_(std::move(cut)), options_(options), thread_([this] {
         pthread_setname_np(pthread_self(), "worker");
         Run();
       }) {}
@@ -32,8 +31,9 @@ void LogUpkeep::Run() {
     }
     const LogIndex applied = replica_->applied();
     if (applied.value() < last_cut.value() + options_.every_entries) continue;
-    // Read before the sync, so what is cut is on disk.
-    store_->Sync();
+    // Read before the sync, so what is cut is on disk. (A store that a snapshot put there meanwhile
+    // is newer, and synced.)
+    replica_->store()->Sync();
     cut_(applied);
     last_cut = applied;
   }

@@ -1,7 +1,7 @@
 // Keeps the Raft log bounded: when enough has been applied since the last cut, the state is synced
 // to disk and the log may go up to there. No data is copied: the state's own store is the snapshot.
 //
-//   LogUpkeep upkeep(&replica, &store, [&](LogIndex index) { raft.CutLog(index); }, {});
+//   LogUpkeep upkeep(&replica, [&](LogIndex index) { raft.CutLog(index); }, {});
 //   ...
 //   upkeep.Stop();      // before the store and the raft thread go
 //
@@ -14,7 +14,6 @@
 
 #include "registryd/base/mutex.h"
 #include "registryd/replica/replica.h"
-#include "registryd/storage/state_store.h"
 
 namespace registryd::replica {
 
@@ -26,7 +25,7 @@ struct LogUpkeepOptions {
 class LogUpkeep {
  public:
   using Cut = std::function<void(LogIndex)>;
-  LogUpkeep(const Replica* replica, storage::StateStore* store, Cut cut, LogUpkeepOptions options);
+  LogUpkeep(const Replica* replica, Cut cut, LogUpkeepOptions options);
   ~LogUpkeep() { Stop(); }
   void Stop();
 
@@ -34,7 +33,6 @@ class LogUpkeep {
   void Run();
 
   const Replica* const replica_;
-  storage::StateStore* const store_;
   const Cut cut_;
   const LogUpkeepOptions options_;
   Mutex mutex_;

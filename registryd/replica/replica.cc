@@ -7,6 +7,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/log.h"
 #include "registryd/base/text.h"
+#include "registryd/replica/staged_state.h"
 #include "registryd/wire/command_codec.h"
 
 namespace registryd::replica {
@@ -18,7 +19,7 @@ constexpr size_t kWaitersMax = 65'536;
 }  // namespace
 
 absl::Status Replica::Load() {
-  ASSIGN_OR_RETURN(const auto position, parts_.store->Load(&registry_));
+  ASSIGN_OR_RETURN(const auto position, store_->Load(&registry_));
   registry_.ForEachInstance([this](const core::InstancePtr& instance) {
     builder_.Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
   });
@@ -51,6 +52,9 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
                                                    static_cast<uint64_t>(&committed - range.data()),
                     "the log was applied out of order");
     core::Outcome& outcome = outcomes.emplace_back();
+    if (committed.entry.type == consensus::EntryType::kConfiguration) {
+      batch_.SetConfiguration(committed.index, committed.entry.payload);
+    }
     if (committed.entry.type != consensus::EntryType::kCommand) continue;
     auto decoded = wire::DecodeCommand(*committed.entry.payload);
     REGISTRYD_CHECK(decoded.ok(), Text("log entry ", committed.index,
@@ -65,7 +69,7 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
     }
   }
   const LogIndex last = range.back().index;
-  parts_.store->Commit(batch_, registry_.counters(), {last, range.back().entry.term});
+  store_->Commit(batch_, registry_.counters(), {last, range.back().entry.term});
   batch_.Clear();
   Publish(last);
   // After the view: a snapshot that a new subscriber takes from it misses nothing that the hub will
@@ -82,6 +86,40 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
         range[i].index, std::make_shared<const core::Reply>(std::move(outcomes[i].reply))});
   }
   if (report_applied_) report_applied_(last);
+}
+
+void Replica::Install(std::unique_ptr<consensus::StagedSnapshot> snapshot) {
+  // (A task can be copied nowhere, so it may own what it carries.)
+  parts_.loop->Post([this, snapshot = std::move(snapshot)]() mutable {
+    kLoop.AssertHeld();
+    InstallOnLoop(std::move(snapshot));
+  });
+}
+
+void Replica::InstallOnLoop(std::unique_ptr<consensus::StagedSnapshot> snapshot) {
+  auto& staged = static_cast<StagedState&>(*snapshot);
+  const LogIndex index = staged.record().index;
+  REGISTRYD_CHECK(index > applied(), "a snapshot is older than what was applied");
+  {
+    MutexLock lock(view_mutex_);
+    store_.swap(staged.store_);
+  }
+  std::swap(registry_, staged.registry_);
+  std::swap(builder_, staged.builder_);
+  Publish(index);
+  parts_.hub->Restart(registry_.counters().revision);
+  log::Info("the state was replaced by a snapshot", {{"index", index},
+                                                     {"revision", registry_.counters().revision},
+                                                     {"instances", view()->instances}});
+  if (report_applied_) report_applied_(index);
+  // The old state goes with it.
+  if (parts_.worker != nullptr) {
+    parts_.worker->Post([old = std::move(snapshot)]() mutable { old.reset(); });
+  }
+}
+
+void Replica::OnRemoved() {
+  if (report_removed_) report_removed_();
 }
 
 void Replica::Publish(LogIndex index) {

@@ -46,12 +46,14 @@ class Observer {
 class Replica final : public consensus::StateMachine {
  public:
   struct Parts {
-    storage::StateStore* store = nullptr;
+    std::shared_ptr<storage::StateStore> store;
     watch::Hub* hub = nullptr;
     Loop* loop = nullptr;
     const Clock* clock = nullptr;
+    // Where a replaced state is freed, which takes a while when it is large. Absent: on the loop.
+    Loop* worker = nullptr;
   };
-  explicit Replica(Parts parts) : parts_(parts) {}
+  explicit Replica(Parts parts) : parts_(std::move(parts)), store_(parts_.store) {}
 
   // Fills the state from the store and publishes the first view. Once, before anything else.
   absl::Status Load();
@@ -62,12 +64,25 @@ class Replica final : public consensus::StateMachine {
   // Where progress is reported to: RaftThread::OnApplied. Before the loop starts.
   void OnApplied(std::function<void(LogIndex)> report) { report_applied_ = std::move(report); }
 
+  // What to do when this node was removed from the cluster: on any thread, once. Before the raft
+  // thread starts.
+  void OnRemoved(std::function<void()> removed) { report_removed_ = std::move(removed); }
+
   // consensus::StateMachine
   absl::Status Prepare(std::string& command) override;
   void Apply(std::vector<consensus::Committed> range) override;
   void OnLeadership(const Leadership& leadership) override;
   void OnLevel(int64_t at_ms) override { level_ms_.store(at_ms, std::memory_order_relaxed); }
+  // A StagedState: store, registry and view are swapped on the loop, and subscribers start over.
+  void Install(std::unique_ptr<consensus::StagedSnapshot> snapshot) override;
+  void OnRemoved() override;
 
+  // The store in use. A snapshot from a leader replaces it; what was asked of it before stays
+  // valid.
+  std::shared_ptr<storage::StateStore> store() const {
+    MutexLock lock(view_mutex_);
+    return store_;
+  }
   std::shared_ptr<const View> view() const {
     MutexLock lock(view_mutex_);
     return view_;
@@ -100,7 +115,7 @@ class Replica final : public consensus::StateMachine {
 
   // Any thread. It tells of every revision that a view taken before has shown.
   absl::StatusOr<std::unique_ptr<storage::HistoryReader>> ReadHistory() const {
-    return parts_.store->ReadHistory();
+    return store()->ReadHistory();
   }
   const core::Registry& registry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop) { return registry_; }
 
@@ -112,6 +127,8 @@ class Replica final : public consensus::StateMachine {
   };
   using Waiters = std::vector<Waiter>;
   void ApplyOnLoop(std::vector<consensus::Committed> range) ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
+  void InstallOnLoop(std::unique_ptr<consensus::StagedSnapshot> snapshot)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(kLoop);
   void Publish(LogIndex index);
   void Wait(Waiters* waiters, const std::atomic<uint64_t>& reached, Waiter waiter);
   // Takes out and answers every waiter for which `due` says so.
@@ -121,12 +138,14 @@ class Replica final : public consensus::StateMachine {
   const Parts parts_;
   std::vector<Observer*> observers_;
   std::function<void(LogIndex)> report_applied_;
+  std::function<void()> report_removed_;
 
   core::Registry registry_;  // the loop's, after Load
   ViewBuilder builder_;
   storage::StateBatch batch_;
 
   mutable Mutex view_mutex_;
+  std::shared_ptr<storage::StateStore> store_;  // written by the loop, under view_mutex_
   std::shared_ptr<const View> view_ ABSL_GUARDED_BY(view_mutex_);
   LogIndex view_index_ ABSL_GUARDED_BY(view_mutex_);
 

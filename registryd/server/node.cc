@@ -123,7 +123,6 @@ struct Node::Impl {
   std::unique_ptr<storage::DataDir> data_dir;
   storage::NodeIdentity identity;
   std::unique_ptr<storage::RocksLogStore> log;
-  std::unique_ptr<storage::StateStore> state;
   Loop loop{"loop"};
   watch::Hub hub{kFanOutThreads};
   std::string peer_address;  // as the others reach it
@@ -177,9 +176,11 @@ absl::Status Node::Impl::OpenStores() {
   for (const InitialMember& member : InitialMembers(config)) {
     known_members->Name(NodeIdOf(config.cluster_token, member.name), member.name);
   }
-  ASSIGN_OR_RETURN(state, storage::StateStore::Open(data_dir->state_dir()));
-  replica = std::make_unique<replica::Replica>(
-      replica::Replica::Parts{.store = state.get(), .hub = &hub, .loop = &loop, .clock = &clock});
+  ASSIGN_OR_RETURN(const uint64_t generation, log->LoadGeneration());
+  RETURN_IF_ERROR(data_dir->RemoveOtherStates(generation));
+  ASSIGN_OR_RETURN(auto state, storage::StateStore::Open(data_dir->StateDir(generation)));
+  replica = std::make_unique<replica::Replica>(replica::Replica::Parts{
+      .store = std::move(state), .hub = &hub, .loop = &loop, .clock = &clock});
   RETURN_IF_ERROR(replica->Load());
   const core::Counters counters = replica->view()->counters;
   if (!counters.cluster) {
@@ -274,11 +275,10 @@ absl::Status Node::Impl::StartConsensus() {
            }});
   RETURN_IF_ERROR(raft->Start(replica->applied()));
   upkeep = std::make_unique<replica::LogUpkeep>(
-      replica.get(), state.get(), [this](LogIndex index) { raft->CutLog(index); },
-      replica::LogUpkeepOptions{});
+      replica.get(), [this](LogIndex index) { raft->CutLog(index); }, replica::LogUpkeepOptions{});
   history_upkeep = std::make_unique<replica::HistoryUpkeep>(
       replica::HistoryUpkeep::Parts{
-          .replica = replica.get(), .store = state.get(), .proposer = raft.get(), .clock = &clock},
+          .replica = replica.get(), .proposer = raft.get(), .clock = &clock},
       replica::HistoryLimits{config.history_keep_ms, config.history_bytes});
   return absl::OkStatus();
 }
@@ -509,7 +509,7 @@ void Node::Impl::Stop() {
   loop.Stop();
   if (peers != nullptr) peers->Stop();
   hub.Stop();
-  if (state != nullptr) state->Sync();
+  if (replica != nullptr) replica->store()->Sync();
 }
 
 Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
@@ -52,6 +53,24 @@ absl::StatusOr<std::unique_ptr<DataDir>> DataDir::Lock(const std::string& dir,
     return FileError("writing", path, errno);
   }
   return held;
+}
+
+std::string DataDir::StateDir(uint64_t generation) const {
+  return generation == 0 ? dir_ + "/state" : Text(dir_, "/state-", generation);
+}
+
+absl::Status DataDir::RemoveOtherStates(uint64_t generation) const {
+  const std::string kept = StateDir(generation);
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(dir_, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (it->path() == kept || (name != "state" && !name.starts_with("state-"))) continue;
+    std::filesystem::remove_all(it->path(), error);
+    if (error) return FileError("removing", it->path().string(), error.value());
+  }
+  if (error) return FileError("reading", dir_, error.value());
+  return absl::OkStatus();
 }
 
 // The file stays: removing it would let two daemons lock two different files of that name.

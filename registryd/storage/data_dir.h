@@ -4,6 +4,7 @@
 //   <dir>/log/    RocksDB: Raft log, term, vote, identity
 //   <dir>/state/  RocksDB: instances, leases, applied index
 //   <dir>/members who the other members are (known_members.h)
+//   <dir>/state-N/  the same, once a snapshot replaced it N times; the log says which one counts
 //
 //   ASSIGN_OR_RETURN(auto data, DataDir::Lock("/var/lib/registryd", "a"));
 //   ASSIGN_OR_RETURN(auto log, RocksLogStore::Open({.dir = data->log_dir()}));
@@ -30,8 +31,12 @@ class DataDir {
 
   const std::string& dir() const { return dir_; }
   std::string log_dir() const { return dir_ + "/log"; }
-  std::string state_dir() const { return dir_ + "/state"; }
   std::string members_file() const { return dir_ + "/members"; }
+  // Of the generation that the log names (RocksLogStore::LoadGeneration).
+  std::string StateDir(uint64_t generation) const;
+  // Removes the states of all other generations: what an installed snapshot replaced, and what a
+  // transfer left that was not finished.
+  absl::Status RemoveOtherStates(uint64_t generation) const;
 
  private:
   DataDir(std::string dir, int fd) : dir_(std::move(dir)), fd_(fd) {}

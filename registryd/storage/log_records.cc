@@ -125,6 +125,18 @@ std::optional<Vote> DecodeVote(std::string_view bytes) {
   return reader.done() ? std::optional(vote) : std::nullopt;
 }
 
+std::string EncodeGeneration(uint64_t generation) {
+  std::string out;
+  Put(out, generation);
+  return out;
+}
+
+std::optional<uint64_t> DecodeGeneration(std::string_view bytes) {
+  Reader reader(bytes);
+  const auto generation = reader.Take<uint64_t>();
+  return reader.done() ? std::optional(generation) : std::nullopt;
+}
+
 std::string EncodeSnapshot(const StoredSnapshot& snapshot) {
   std::string out;
   Put(out, snapshot.record.index.value());

@@ -8,6 +8,8 @@
 //                   "snapshot"  index u64, term u64, configuration index u64,
 //                               first kept u64, servers u32, then for each server:
 //                               id u64, suffrage u8, size of the address u32, address
+//                   "generation" u64: which directory beside the log is its state (data_dir.h);
+//                               absent: 0
 //
 // Decoders answer nullopt for bytes that are too short, too long or out of range. Threads: any.
 #pragma once
@@ -27,6 +29,7 @@ inline constexpr std::string_view kFormatKey = "format";
 inline constexpr std::string_view kIdentityKey = "identity";
 inline constexpr std::string_view kVoteKey = "vote";
 inline constexpr std::string_view kSnapshotKey = "snapshot";
+inline constexpr std::string_view kGenerationKey = "generation";
 
 std::string EncodeLogKey(LogIndex index);
 std::optional<LogIndex> DecodeLogKey(std::string_view bytes);
@@ -52,6 +55,9 @@ struct Vote {
 };
 std::string EncodeVote(const Vote& vote);
 std::optional<Vote> DecodeVote(std::string_view bytes);
+
+std::string EncodeGeneration(uint64_t generation);
+std::optional<uint64_t> DecodeGeneration(std::string_view bytes);
 
 struct StoredSnapshot {
   consensus::SnapshotRecord record;

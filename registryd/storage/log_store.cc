@@ -208,7 +208,48 @@ absl::Status RocksLogStore::Join(const NodeIdentity& identity) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> RocksLogStore::LoadGeneration() {
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> generation,
+                   impl_->GetRecord(kGenerationKey, &DecodeGeneration));
+  return generation.value_or(0);
+}
+
+absl::Status RocksLogStore::Restore(const NodeIdentity& identity,
+                                    const consensus::SnapshotRecord& record, uint64_t generation) {
+  RETURN_IF_ERROR(impl_->CheckNew());
+  rocksdb::WriteBatch batch;
+  impl_->PutMeta(batch, kIdentityKey, EncodeIdentity(identity));
+  impl_->PutMeta(batch, kVoteKey, EncodeVote({record.term, NodeId()}));
+  impl_->PutMeta(batch, kSnapshotKey, EncodeSnapshot({record, record.index + 1}));
+  impl_->PutMeta(batch, kGenerationKey, EncodeGeneration(generation));
+  impl_->writer.WriteSynced(batch);
+  return absl::OkStatus();
+}
+
+absl::Status RocksLogStore::ForceNewCluster(const NodeIdentity& identity,
+                                            const consensus::Payload& configuration) {
+  ASSIGN_OR_RETURN(const Loaded loaded, LoadAll());
+  const Term term(loaded.term + 1);
+  const LogIndex last = loaded.first_index + loaded.entries.size() - 1;
+  rocksdb::WriteBatch batch;
+  impl_->PutMeta(batch, kIdentityKey, EncodeIdentity(identity));
+  impl_->PutMeta(batch, kVoteKey, EncodeVote({term, NodeId()}));
+  impl_->database->MustSucceed(
+      batch.Put(impl_->database->family(kLogFamily), EncodeLogKey(last + 1),
+                EncodeEntryHeader({term, EntryType::kConfiguration}) + *configuration),
+      "preparing a write to");
+  impl_->writer.WriteSynced(batch);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<RocksLogStore::Loaded> RocksLogStore::Load() {
+  ASSIGN_OR_RETURN(Loaded loaded, LoadAll());
+  impl_->writer.Start(loaded.first_index, loaded.first_index + loaded.entries.size() - 1,
+                      loaded.snapshot ? loaded.snapshot->index : LogIndex());
+  return loaded;
+}
+
+absl::StatusOr<RocksLogStore::Loaded> RocksLogStore::LoadAll() {
   ASSIGN_OR_RETURN(const std::optional<Vote> vote, impl_->GetRecord(kVoteKey, &DecodeVote));
   ASSIGN_OR_RETURN(const std::optional<StoredSnapshot> snapshot,
                    impl_->GetRecord(kSnapshotKey, &DecodeSnapshot));
@@ -224,8 +265,6 @@ absl::StatusOr<RocksLogStore::Loaded> RocksLogStore::Load() {
   }
   RETURN_IF_ERROR(impl_->LoadEntries(&loaded));
   if (snapshot) RETURN_IF_ERROR(impl_->CheckSnapshot(loaded, snapshot->first_kept));
-  impl_->writer.Start(loaded.first_index, loaded.first_index + loaded.entries.size() - 1,
-                      snapshot ? snapshot->record.index : LogIndex());
   return loaded;
 }
 
@@ -274,6 +313,10 @@ std::vector<LogEntry> RocksLogStore::Read(LogIndex first, LogIndex last, size_t 
 
 void RocksLogStore::Cut(const consensus::SnapshotRecord& record, LogIndex first_kept) {
   impl_->writer.Cut({record, first_kept});
+}
+
+void RocksLogStore::Install(const consensus::SnapshotRecord& record, uint64_t generation) {
+  impl_->writer.Install(record, generation);
 }
 
 bool RocksLogStore::HasSpace() const { return impl_->space.Enough(); }

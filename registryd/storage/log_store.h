@@ -75,6 +75,18 @@ class RocksLogStore final : public consensus::LogStore {
   // leader.
   absl::Status Join(const NodeIdentity& identity);
 
+  // Which state belongs to this log (DataDir::StateDir).
+  absl::StatusOr<uint64_t> LoadGeneration();
+  // A new node whose state was restored from a backup and lies in `generation`: the log goes on
+  // behind it. FAILED_PRECONDITION when there is an identity.
+  absl::Status Restore(const NodeIdentity& identity, const consensus::SnapshotRecord& record,
+                       uint64_t generation);
+  // The log's owner goes on without those that it has lost: `identity` replaces the one that is
+  // there and the configuration is appended in a new term, in one synced batch. Everything that the
+  // log holds counts as committed from then on. Once, before Load.
+  absl::Status ForceNewCluster(const NodeIdentity& identity,
+                               const consensus::Payload& configuration);
+
   absl::StatusOr<Loaded> Load() override;
   void SaveTermAndVote(Term term, NodeId voted_for) override;
   // `entries` may be empty: then everything from `first` on is only removed. `done` may be empty.
@@ -82,15 +94,16 @@ class RocksLogStore final : public consensus::LogStore {
               absl::AnyInvocable<void() &&> done) override;
   std::vector<consensus::LogEntry> Read(LogIndex first, LogIndex last, size_t max_bytes) override;
   // `first_kept` is at most record.index + 1. Where that is beyond the last entry, the log becomes
-  // empty and goes on there: that is how a snapshot from a leader is taken over. Entries behind it
-  // stay, so remove them by Append first.
+  // empty and goes on there.
   void Cut(const consensus::SnapshotRecord& record, LogIndex first_kept) override;
+  void Install(const consensus::SnapshotRecord& record, uint64_t generation) override;
   bool HasSpace() const override;
 
   LogStoreCounters counters() const;
 
  private:
   struct Impl;
+  absl::StatusOr<Loaded> LoadAll();  // without starting the writer
   explicit RocksLogStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -1,6 +1,7 @@
 #include "registryd/storage/log_writer.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -85,6 +86,26 @@ void LogWriter::Cut(StoredSnapshot snapshot) {
   filled_.NotifyOne();
 }
 
+void LogWriter::Install(const consensus::SnapshotRecord& record, uint64_t generation) {
+  std::promise<void> written;
+  {
+    MutexLock lock(mutex_);
+    REGISTRYD_CHECK(started_, "install into a log that was not loaded");
+    REGISTRYD_CHECK(record.index > snapshot_,
+                    Text("snapshot at ", record.index, " is older than the one at ", snapshot_));
+    Task task;
+    task.number = ++last_number_;
+    tail_.Reset(record.index + 1, record.index);
+    snapshot_ = record.index;
+    task.cut = StoredSnapshot{record, record.index + 1};
+    task.installed_generation = generation;
+    task.done = [&written] { written.set_value(); };
+    Push(std::move(task));
+  }
+  filled_.NotifyOne();
+  written.get_future().wait();
+}
+
 void LogWriter::Push(Task task) {
   queued_bytes_ += task.bytes;
   REGISTRYD_CHECK(
@@ -150,9 +171,16 @@ void LogWriter::AddToBatch(const Task& task, rocksdb::WriteBatch& batch) {
   if (task.cut) {
     status = batch.Put(database_.family(kMetaFamily), std::string(kSnapshotKey),
                        EncodeSnapshot(*task.cut));
+    LogIndex end = task.cut->first_kept;
+    if (task.installed_generation) {
+      end = LogIndex(UINT64_MAX);
+      if (status.ok()) {
+        status = batch.Put(database_.family(kMetaFamily), std::string(kGenerationKey),
+                           EncodeGeneration(*task.installed_generation));
+      }
+    }
     if (status.ok()) {
-      status =
-          batch.DeleteRange(log, EncodeLogKey(LogIndex(0)), EncodeLogKey(task.cut->first_kept));
+      status = batch.DeleteRange(log, EncodeLogKey(LogIndex(0)), EncodeLogKey(end));
     }
   }
   if (status.ok() && task.first < task.remove_until) {

@@ -40,6 +40,8 @@ class LogWriter {
   void Append(LogIndex first, std::vector<consensus::LogEntry> entries,
               absl::AnyInvocable<void() &&> done);
   void Cut(StoredSnapshot snapshot);
+  // A snapshot replaces the whole log; waits until it is on disk.
+  void Install(const consensus::SnapshotRecord& record, uint64_t generation);
   // Writes at once, on the caller's thread, beside what is queued.
   void WriteSynced(rocksdb::WriteBatch& batch);
 
@@ -58,6 +60,7 @@ class LogWriter {
     LogIndex
         remove_until;  // beyond the last entry to remove from `first` on; not beyond `first`: none
     std::optional<StoredSnapshot> cut;
+    std::optional<uint64_t> installed_generation;  // with `cut`: everything else goes
     uint64_t bytes = 0;
     absl::AnyInvocable<void() &&> done;
   };

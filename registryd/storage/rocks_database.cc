@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -180,6 +182,13 @@ Database::~Database() {
   if (const rocksdb::Status status = db_->Close(); !status.ok()) {
     log::Warning("closing a database failed", {{"dir", dir_}, {"error", status.ToString()}});
   }
+  if (!remove_when_closed_) return;
+  db_.reset();
+  std::error_code error;
+  std::filesystem::remove_all(dir_, error);
+  // The next start tries again.
+  if (error)
+    log::Warning("removing a directory failed", {{"dir", dir_}, {"error", error.message()}});
 }
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {

@@ -11,6 +11,7 @@
 // a newer registryd wrote it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -60,7 +61,10 @@ class Database {
   rocksdb::ColumnFamilyHandle* family(size_t i) {
     return handles_[i];
   }  // in DatabaseOptions' order
+  size_t family_count() const { return handles_.size() - 1; }
   const std::string& dir() const { return dir_; }
+  // Its directory goes with it. For a state that another one replaced.
+  void RemoveWhenClosed() { remove_when_closed_ = true; }
 
   // Stops the process unless `status` is OK: after a storage error nothing may be acknowledged any
   // more.
@@ -72,6 +76,7 @@ class Database {
   Database(std::string dir, std::unique_ptr<SequenceCheck> sequence,
            std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> handles);
   const std::string dir_;
+  std::atomic<bool> remove_when_closed_{false};
   const std::unique_ptr<SequenceCheck> sequence_;  // the options in db_ point to it
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;  // one more than the specs: "default", unused

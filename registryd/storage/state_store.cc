@@ -9,6 +9,8 @@
 #include "registryd/storage/history_keys.h"
 #include "registryd/storage/history_reader_impl.h"
 #include "registryd/storage/rocks_database.h"
+#include "registryd/storage/state_families.h"
+#include "registryd/storage/state_picture.h"
 #include "registryd/wire/history_codec.h"
 #include "rocksdb/write_batch.h"
 
@@ -31,7 +33,6 @@ constexpr size_t kLeases = 1;
 constexpr size_t kRequests = 2;
 constexpr size_t kMeta = 3;
 constexpr size_t kHistory = 4;
-constexpr std::string_view kStateKey = "state";
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 rocksdb::Slice Slice(std::string_view view) { return {view.data(), view.size()}; }
@@ -71,6 +72,8 @@ struct StateBatch::Impl {
   std::vector<core::Outcome> outcomes;
   std::vector<core::LeaseChange> leases;
   std::vector<core::RequestSlot> requests;
+  LogIndex configuration_index;  // 0: none
+  consensus::Payload configuration;
 };
 
 StateBatch::StateBatch() : impl_(std::make_unique<Impl>()) {}
@@ -88,7 +91,14 @@ void StateBatch::Add(const core::Outcome& outcome) {
   if (outcome.request) impl_->requests.push_back(*outcome.request);
 }
 
+void StateBatch::SetConfiguration(LogIndex index, consensus::Payload configuration) {
+  impl_->configuration_index = index;
+  impl_->configuration = std::move(configuration);
+}
+
 void StateBatch::Clear() {
+  impl_->configuration_index = LogIndex();
+  impl_->configuration = nullptr;
   impl_->outcomes.clear();
   impl_->leases.clear();
   impl_->requests.clear();
@@ -135,7 +145,7 @@ struct StateStore::Impl {
                           "preparing a write to");
   }
 
-  // Shared with the readers of the history.
+  // Shared with the readers of the history and with pictures.
   std::shared_ptr<Database> database;
   rocksdb::WriteBatch writes;  // kept for its memory
   std::string before;
@@ -198,15 +208,7 @@ StateStore::StateStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 StateStore::~StateStore() = default;
 
 absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const std::string& dir) {
-  DatabaseOptions options;
-  options.dir = dir;
-  options.families = {{"instances", 32u << 20, true},
-                      {"leases", 8u << 20, true},
-                      {"requests", 8u << 20, true},
-                      {"meta", 1u << 20},
-                      {"history", 32u << 20}};
-  options.wal_damage = WalDamage::kStopThere;
-  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(StateDatabase(dir)));
   return std::unique_ptr<StateStore>(new StateStore(std::make_unique<Impl>(std::move(database))));
 }
 
@@ -276,6 +278,11 @@ void StateStore::Commit(StateBatch& batch, const core::Counters& counters, Posit
     wire::EncodeRequestRecord(request, &bytes);
     impl_->Put(kRequests, BigEndian<4>(request.slot), bytes);
   }
+  if (batch.impl_->configuration_index) {
+    bytes =
+        EncodeStoredConfiguration(batch.impl_->configuration_index, *batch.impl_->configuration);
+    impl_->Put(kMeta, kConfigurationKey, bytes);
+  }
   wire::EncodeStateRecord({counters, position.index, position.term}, &bytes);
   impl_->Put(kMeta, kStateKey, bytes);
   database.MustSucceed(database.db().Write({}, &impl_->writes), "writing to");
@@ -341,5 +348,11 @@ absl::StatusOr<size_t> StateStore::DropHistory(size_t entries_max) {
 void StateStore::Sync() {
   impl_->database->MustSucceed(impl_->database->db().SyncWAL(), "syncing");
 }
+
+std::shared_ptr<const StatePicture> StateStore::Pin() const {
+  return std::make_shared<const StatePicture>(impl_->database);
+}
+
+void StateStore::RemoveWhenClosed() { impl_->database->RemoveWhenClosed(); }
 
 }  // namespace registryd::storage

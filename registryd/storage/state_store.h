@@ -14,6 +14,8 @@
 //   family "leases"     id, 8 bytes, big endian    -> LeaseRecord
 //   family "requests"   slot, 4 bytes, big endian  -> RequestRecord
 //   family "meta"       "state"                    -> StateRecord
+//                       "configuration"            -> index, 8 bytes, big endian; the members at
+//                                                     the applied index, as in the log
 //   family "history"    'r', revision, big endian  -> HistoryRecord: what one command changed
 //                       's', service, 0, revision  -> nothing: where a service has one
 //
@@ -22,8 +24,8 @@
 // older than the last Sync unless bytes that were synced are damaged. Load says which, and the Raft
 // log replays the rest; where the log does not reach back so far, the caller must refuse.
 //
-// Threads: Commit on the loop; Sync and DropHistory from the worker or the raft thread; ReadHistory
-// from any.
+// Threads: Commit on the loop; Sync and DropHistory from the worker or the raft thread; Pin and
+// ReadHistory from any.
 //
 // Errors: Open and Load answer DATA_LOSS naming the file or key; a failed Commit or Sync stops the
 // process (the log replays it after the restart).
@@ -38,6 +40,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "registryd/consensus/types.h"
 #include "registryd/core/registry.h"
 #include "registryd/storage/history_reader.h"
 #include "registryd/wire/record_codec.h"
@@ -51,6 +54,8 @@ class StateBatch {
   StateBatch();
   ~StateBatch();
   void Add(const core::Outcome& outcome);
+  // The range holds this configuration of the members, at this index of the log.
+  void SetConfiguration(LogIndex index, consensus::Payload configuration);
   void Clear();
 
  private:
@@ -59,12 +64,14 @@ class StateBatch {
   std::unique_ptr<Impl> impl_;
 };
 
+class StatePicture;  // storage/state_picture.h
+
 class StateStore {
  public:
   // Opens or creates `dir`. The checksums of all table files are verified first: DATA_LOSS names a
   // damaged file.
   static absl::StatusOr<std::unique_ptr<StateStore>> Open(const std::string& dir);
-  ~StateStore();
+  virtual ~StateStore();
 
   struct Position {
     LogIndex index;
@@ -72,19 +79,26 @@ class StateStore {
     friend bool operator==(const Position&, const Position&) = default;
   };
   // Fills `registry`, which must be empty. A new store leaves it empty and answers {0, 0}.
-  absl::StatusOr<Position> Load(core::Registry* registry);
+  virtual absl::StatusOr<Position> Load(core::Registry* registry);
   // The batch may be empty: then only the position moves on. It is left as it is; Clear it for the
   // next range.
-  void Commit(StateBatch& batch, const core::Counters& counters, Position position);
+  virtual void Commit(StateBatch& batch, const core::Counters& counters, Position position);
   // Returns when everything committed so far is on disk. Called before the log is cut.
-  void Sync();
+  virtual void Sync();
+  // What it holds now, all of one commit, for a snapshot. Commits go on meanwhile.
+  std::shared_ptr<const StatePicture> Pin() const;
+  // Another state replaced this one: its directory goes when the last user of it has gone.
+  virtual void RemoveWhenClosed();
 
   // The history as of now. It may outlive the store, and keeps its files open.
-  absl::StatusOr<std::unique_ptr<HistoryReader>> ReadHistory() const;
+  virtual absl::StatusOr<std::unique_ptr<HistoryReader>> ReadHistory() const;
   // Takes entries that the state's history floor has passed off the disk, the oldest first; how
   // many. Readers have not seen them since the floor moved, so each member does this in its own
   // time.
-  absl::StatusOr<size_t> DropHistory(size_t entries_max);
+  virtual absl::StatusOr<size_t> DropHistory(size_t entries_max);
+
+ protected:
+  StateStore() = default;  // for the simulator's, which lies in memory
 
  private:
   struct Impl;

@@ -78,6 +78,20 @@ void Hub::Flush(Revision revision) {
   fan_filled_.NotifyOne();
 }
 
+void Hub::Restart(Revision revision) {
+  {
+    MutexLock lock(topics_mutex_);
+    publishing_ = revision;
+    for (const auto& [key, held] : by_key_) {
+      std::shared_ptr<Topic> topic = held.lock();
+      if (topic == nullptr) continue;
+      topic->Restart(revision);
+      changed_.push_back(std::move(topic));
+    }
+  }
+  Flush(revision);
+}
+
 std::shared_ptr<Topic> Hub::Attach(const Scope& scope, const core::InstanceFilter& filter,
                                    const std::shared_ptr<Waker>& waker, bool* created) {
   const std::string key = Text(scope.Key(), "|", filter.Canonical());

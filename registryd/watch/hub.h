@@ -50,6 +50,9 @@ class Hub {
   void Publish(const core::Outcome& outcome);
   // The loop, after the last Publish of a batch: everything up to `revision` has been published.
   void Flush(Revision revision);
+  // The loop, after the view: the whole state was replaced, and nobody knows what changed. Every
+  // subscriber that stands before `revision` finds itself behind, and starts over.
+  void Restart(Revision revision);
 
   // The topic of this scope and filter; `created` tells whether the caller must SetLevel it.
   std::shared_ptr<Topic> Attach(const Scope& scope, const core::InstanceFilter& filter,

@@ -41,6 +41,20 @@ void Topic::Wake(int64_t now_ms) {
   }
 }
 
+void Topic::Restart(Revision floor) {
+  MutexLock lock(mutex_);
+  ring_.clear();
+  page_ = {};
+  older_.clear();
+  floor_ = floor;
+  levelled_ = false;
+}
+
+bool Topic::levelled() const {
+  MutexLock lock(mutex_);
+  return levelled_;
+}
+
 void Topic::SetLevel(const Level& level) {
   MutexLock lock(mutex_);
   if (levelled_) return;

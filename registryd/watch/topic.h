@@ -91,10 +91,14 @@ class Topic {
   void Wake(int64_t now_ms);
   // When the subscribers may be woken: at once, or later in a storm (watch/pace.h).
   int64_t DueAt() const;
+  // The loop: the state was replaced. Whoever stands before `floor` is behind; the level has to be
+  // set again.
+  void Restart(Revision floor);
 
   // Digest and count of the whole, once, by whoever made the topic, from a view at `level.revision`
   // >= floor.
   void SetLevel(const Level& level);
+  bool levelled() const;
 
   void Attach(const std::shared_ptr<Waker>& waker);
   size_t subscribers() const;

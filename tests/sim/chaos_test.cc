@@ -19,6 +19,8 @@ struct Result {
   uint64_t fingerprint;
   size_t acknowledged;
   size_t reads_served;
+  size_t snapshots;
+  size_t changes;
 };
 
 // Keeps a cluster busy and broken for a while.
@@ -27,6 +29,7 @@ class Chaos {
   explicit Chaos(uint64_t seed, int members)
       : cluster_({.seed = seed,
                   .members = members,
+                  .spares = seed % 3 == 1 ? 4 : 0,
                   .tune =
                       [seed](consensus::DriverOptions& options) {
                         options.trailing_entries = seed % 3 == 0 ? 0 : 20;
@@ -48,7 +51,12 @@ class Chaos {
     world_.RunFor(8'000'000);
     working_ = false;
     const std::string failure = cluster_.Finish();
-    return {failure, world_.fingerprint(), cluster_.acknowledged(), cluster_.reads_served()};
+    return {failure,
+            world_.fingerprint(),
+            cluster_.acknowledged(),
+            cluster_.reads_served(),
+            cluster_.snapshots_installed(),
+            cluster_.changes_done()};
   }
 
  private:
@@ -64,7 +72,23 @@ class Chaos {
     if (world_.Chance(70)) cluster_.Propose(target, static_cast<int>(world_.Between(1, 6)));
     if (world_.Chance(30)) cluster_.Read(target);
     if (world_.Chance(2)) cluster_.CutLog(Any());
+    if (world_.Chance(3)) ChangeMembers();
     world_.After(world_.Between(500, 30'000), [this] { Work(); });
+  }
+
+  void ChangeMembers() {
+    using Kind = consensus::MembershipChange::Kind;
+    const consensus::Configuration members = cluster_.Members();
+    const consensus::Server& some =
+        members[static_cast<size_t>(world_.Between(0, static_cast<int64_t>(members.size()) - 1))];
+    const NodeId spare = cluster_.NextSpare();
+    if (some.suffrage == consensus::Suffrage::kStandby) {
+      cluster_.Change(world_.Chance(80) ? Kind::kPromote : Kind::kRemove, some.id);
+    } else if (spare && world_.Chance(60)) {
+      cluster_.Change(Kind::kAdd, spare);
+    } else if (members.size() > 2 && spare) {
+      cluster_.Change(world_.Chance(70) ? Kind::kRemove : Kind::kDemote, some.id);
+    }
   }
 
   void Break() {
@@ -144,19 +168,24 @@ uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
 
 TEST(ChaosTest, NothingAcknowledgedIsLostUnderFaults) {
   const uint64_t only = FromEnvironment("SIM_SEED", 0);
-  const uint64_t count = FromEnvironment("SIM_SEEDS", 600);
-  size_t acknowledged = 0, reads = 0;
+  const uint64_t count = FromEnvironment("SIM_SEEDS", 400);
+  size_t acknowledged = 0, reads = 0, snapshots = 0, changes = 0;
   for (uint64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : count); ++seed) {
     const Result result = RunSeed(seed);
     ASSERT_EQ(result.failure, "") << "SIM_SEED=" << seed;
     acknowledged += result.acknowledged;
     reads += result.reads_served;
+    snapshots += result.snapshots;
+    changes += result.changes;
   }
-  std::cout << "acknowledged " << acknowledged << " proposals, served " << reads << " reads\n";
+  std::cout << "acknowledged " << acknowledged << " proposals, served " << reads << " reads, "
+            << "installed " << snapshots << " snapshots, changed members " << changes << " times\n";
   if (only != 0) return;
   // The faults leave room for work, else the test shows nothing.
   EXPECT_GT(acknowledged, 100 * count);
   EXPECT_GT(reads, 10 * count);
+  EXPECT_GT(snapshots, count / 10);
+  EXPECT_GT(changes, count / 2);
 }
 
 TEST(ChaosTest, AFreshSeedEveryTime) {

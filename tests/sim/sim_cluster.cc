@@ -23,9 +23,18 @@ std::string AddressOf(NodeId id) { return Text("node", id, ":1"); }
 
 }  // namespace
 
-SimCluster::Nodes SimCluster::MakeNodes(World* world, int members) {
+// A state of another node: the entries that it had applied.
+struct SimCluster::Snapshot final : consensus::StagedSnapshot {
+  const consensus::SnapshotRecord& record() const override { return made_record; }
+  uint64_t generation() const override { return made_generation; }
+  consensus::SnapshotRecord made_record;
+  uint64_t made_generation = 0;
+  std::vector<LogEntry> entries;
+};
+
+SimCluster::Nodes SimCluster::MakeNodes(World* world, int count) {
   Nodes nodes;
-  for (int i = 1; i <= members; ++i) {
+  for (int i = 1; i <= count; ++i) {
     nodes[NodeId(static_cast<uint64_t>(i))] = std::make_unique<Node>(world);
   }
   return nodes;
@@ -41,18 +50,25 @@ SimCluster::SimCluster(Options options)
     : options_(std::move(options)),
       world_(options_.seed),
       network_(&world_),
-      nodes_(MakeNodes(&world_, options_.members)),
+      nodes_(MakeNodes(&world_, options_.members + options_.spares)),
       invariants_(&world_, DisksOf(nodes_)) {
   consensus::Configuration configuration;
-  for (const auto& [id, n] : nodes_) configuration.push_back({id, AddressOf(id)});
+  for (const auto& [id, n] : nodes_) {
+    if (id.value() <= static_cast<uint64_t>(options_.members)) {
+      configuration.push_back({id, AddressOf(id)});
+    }
+  }
   const LogEntry first{Term(1), consensus::EntryType::kConfiguration,
                        *consensus::EncodeConfiguration(configuration)};
   for (const auto& [id, n] : nodes_) {
     n->id = id;
     n->machine.cluster = n->link.cluster = this;
-    n->machine.node = n.get();
-    n->disk.durable().term = Term(1);
-    n->disk.durable().entries.push_back(first);
+    n->machine.node = n->link.node = n.get();
+    if (consensus::FindServer(configuration, id) != nullptr) {
+      n->disk.durable().term = Term(1);
+      n->disk.durable().entries.push_back(first);
+      n->started = true;
+    }
     n->disk.on_append = [this, id = id](LogIndex index, const std::vector<LogEntry>& entries) {
       invariants_.OnAppend(id, index, entries);
     };
@@ -81,17 +97,24 @@ void SimCluster::Start() {
 
 void SimCluster::Restart(NodeId id) {
   Node& n = node(id);
-  if (n.driver != nullptr) return;
+  if (n.driver != nullptr || n.removed || !n.started) return;
   consensus::DriverOptions options;
   options.id = id;
   options.address = AddressOf(id);
   options.seed = static_cast<uint32_t>(world_.Random());
   options_.tune(options);
+  const uint64_t generation = n.disk.durable().generation;
+  if (generation != n.machine.generation) {
+    n.machine.generation = generation;
+    n.machine.applied = n.machine.received.at(generation);
+    n.machine.durable = LogIndex(n.machine.applied.size());
+  }
   n.machine.applied.resize(n.machine.durable.value());
+  n.machine.received.clear();  // as DataDir::RemoveOtherStates
   n.checked = n.machine.durable;
   n.driver = std::make_unique<consensus::Driver>(
       consensus::Driver::Parts{&n.disk, &n.link, &n.machine, &n.clock,
-                               [&n](uint64_t write) { n.driver->Persisted(write); }},
+                               [&n](uint64_t write) { n.driver->Persisted(write); }, &n.link},
       options);
   const absl::Status status = n.driver->Start(*n.disk.Load(), n.machine.durable);
   if (!status.ok()) invariants_.Fail(Text("node ", id, " does not start: ", status.ToString()));
@@ -103,6 +126,7 @@ void SimCluster::Crash(NodeId id) {
   if (n.driver == nullptr) return;
   n.driver.reset();
   ++n.life;
+  n.receiving = 0;
   n.paused = false;
   n.deferred.clear();
   n.tick_us = INT64_MAX;
@@ -177,7 +201,7 @@ void SimCluster::AfterEvent(Node& n) {
   if (status.role == consensus::Role::kLeader) invariants_.OnLeader(n.id, status.term);
   if (status.commit > n.checked) {
     const LogIndex from = std::max(n.checked, n.disk.view().first - 1);
-    invariants_.OnCommit(n.id, status.term, from, status.commit);
+    invariants_.OnCommit(n.id, status.term, *status.configuration, from, status.commit);
     n.checked = status.commit;
   }
   world_.Note(n.id.value() * 1'000'003 + status.commit.value() * 7 + status.term.value());
@@ -266,10 +290,49 @@ void SimCluster::Transfer(NodeId id, NodeId to) {
 void SimCluster::CutLog(NodeId id) {
   Node& n = node(id);
   if (n.driver == nullptr || n.paused) return;
+  // The loop may still have an installed state before it.
+  if (n.machine.generation != n.disk.view().generation) return;
   n.machine.durable = LogIndex(n.machine.applied.size());
-  LogIndex everybody = n.machine.durable;
-  for (const auto& [other, peer] : nodes_) everybody = std::min(everybody, peer->machine.durable);
-  RunOn(n, [&n, everybody] { n.driver->CutLog(everybody); });
+  RunOn(n, [&n] { n.driver->CutLog(n.machine.durable); });
+}
+
+void SimCluster::Change(consensus::MembershipChange::Kind kind, NodeId id, bool force) {
+  const NodeId leader = Leader();
+  if (!leader) return;
+  if (kind == consensus::MembershipChange::Kind::kAdd) {
+    node(id).started = true;
+    Restart(id);
+  }
+  Node& n = node(leader);
+  RunOn(n, [this, &n, kind, id, force] {
+    n.driver->ChangeMembership(
+        {kind, id, AddressOf(id), force},
+        [this](absl::StatusOr<Applied> applied) { changes_done_ += applied.ok() ? 1 : 0; });
+  });
+}
+
+consensus::Configuration SimCluster::Members() const {
+  const Node* newest = nullptr;
+  for (const auto& [id, n] : nodes_) {
+    if (n->driver == nullptr) continue;
+    const consensus::RaftStatus status = n->driver->status();
+    if (!status.ready) continue;
+    if (newest == nullptr || status.term > newest->driver->status().term) newest = n.get();
+  }
+  if (newest != nullptr) return *newest->driver->status().configuration;
+  consensus::Configuration initial;
+  for (int i = 1; i <= options_.members; ++i) {
+    const NodeId id(static_cast<uint64_t>(i));
+    initial.push_back({id, AddressOf(id)});
+  }
+  return initial;
+}
+
+NodeId SimCluster::NextSpare() const {
+  for (const auto& [id, n] : nodes_) {
+    if (!n->started) return id;
+  }
+  return {};
 }
 
 void SimCluster::MakeStatesDurable() {
@@ -305,13 +368,31 @@ std::string SimCluster::Finish() {
   }
   const bool written = acknowledged_ > before;
   const bool level = written && world_.RunUntil(60'000'000, [this] {
+    const consensus::Configuration members = Members();
     for (const auto& [id, n] : nodes_) {
+      if (!n->started || n->removed) continue;
+      // Not yet, or not any more; ScenarioTest shows that those that were removed learn of it.
+      if (consensus::FindServer(members, id) == nullptr) continue;
       if (n->machine.applied.size() < highest_acknowledged_.value()) return false;
     }
     return reads_open_ == 0;
   });
-  if (!level)
-    invariants_.Fail("the healed cluster does not accept a write and bring all members level");
+  if (!level) {
+    std::string nodes;
+    for (const auto& [id, n] : nodes_) {
+      if (n->driver == nullptr) continue;
+      const consensus::RaftStatus status = n->driver->status();
+      nodes += Text("; node ", id, " role ", static_cast<int>(status.role), " term ", status.term,
+                    " leader ", status.leader, " log ", status.first_index, "..", status.last_index,
+                    " commit ", status.commit, " applied ", n->machine.applied.size(),
+                    " members at ", status.configuration_index, ":");
+      for (const consensus::Server& server : *status.configuration) {
+        nodes += Text(" ", server.id, server.suffrage == consensus::Suffrage::kVoter ? "v" : "s");
+      }
+    }
+    invariants_.Fail(
+        Text("the healed cluster does not accept a write and bring all members level", nodes));
+  }
   if (invariants_.ok()) CheckEnd();
   return invariants_.failure();
 }
@@ -348,6 +429,95 @@ void SimCluster::CheckEnd() {
 absl::Status SimCluster::Machine::Prepare(std::string& command) {
   if (command.starts_with(kRefusedByPrepare)) return absl::InvalidArgumentError("unreadable");
   return absl::OkStatus();
+}
+
+// The transfer takes a while; the receiver may be cut off, crash or have no luck meanwhile.
+void SimCluster::Link::SendSnapshot(NodeId to, const std::string& address) {
+  if (address != AddressOf(to)) cluster->invariants_.Fail(Text("a snapshot goes to ", address));
+  World& world = cluster->world_;
+  auto snapshot = std::make_shared<std::unique_ptr<Snapshot>>(std::make_unique<Snapshot>());
+  Snapshot& made = **snapshot;
+  made.entries = node->machine.applied;  // pinned now, and writes go on
+  for (size_t i = 0; i < made.entries.size(); ++i) {
+    if (made.entries[i].type != consensus::EntryType::kConfiguration) continue;
+    made.made_record.configuration = *consensus::DecodeConfiguration(*made.entries[i].payload);
+    made.made_record.configuration_index = LogIndex(i + 1);
+  }
+  made.made_record.index = LogIndex(made.entries.size());
+  made.made_record.term = made.entries.empty() ? Term() : made.entries.back().term;
+  Node& receiver = cluster->node(to);
+  const auto begun = std::make_shared<uint64_t>(0);  // the receiver's life then; 0: not yet
+  world.After(world.Between(500, 5'000), [this, &receiver, begun] {
+    if (receiver.driver == nullptr || cluster->network_.IsCut(node->id, receiver.id)) return;
+    *begun = receiver.life + 1;
+    ++receiver.receiving;
+    cluster->RunOn(receiver, [&receiver] { receiver.driver->SetReceivingSnapshot(true); });
+  });
+  world.After(world.Between(5'000, 400'000), [this, &receiver, begun, snapshot, to,
+                                              sender_life = node->life] {
+    const bool same = receiver.driver != nullptr && receiver.life + 1 == *begun;
+    const bool sent = same && node->driver != nullptr && node->life == sender_life &&
+                      !cluster->network_.IsCut(node->id, to) && !cluster->world_.Chance(20) &&
+                      !(*snapshot)->entries.empty();
+    const LogIndex index = (*snapshot)->made_record.index;
+    const Term term = (*snapshot)->made_record.term;
+    if (same) {
+      if (sent) cluster->Deliver(receiver, std::move(*snapshot));
+      if (--receiver.receiving == 0) {
+        cluster->RunOn(receiver, [&receiver] { receiver.driver->SetReceivingSnapshot(false); });
+      }
+    }
+    if (node->driver == nullptr || node->life != sender_life) return;
+    cluster->RunOn(*node, [this, sent, to, index, term] {
+      if (sent) {
+        node->driver->SnapshotSent(to, index, term);
+      } else {
+        node->driver->SnapshotFailed(to);
+      }
+    });
+  });
+}
+
+void SimCluster::Deliver(Node& to, std::unique_ptr<Snapshot> snapshot) {
+  snapshot->made_generation =
+      std::max(to.machine.last_generation, to.disk.durable().generation) + 1;
+  to.machine.last_generation = snapshot->made_generation;
+  to.machine.received[snapshot->made_generation] = snapshot->entries;
+  auto shared = std::make_shared<std::unique_ptr<Snapshot>>(std::move(snapshot));
+  RunOn(to, [&to, shared] { to.driver->OnSnapshotReceived(std::move(*shared)); });
+}
+
+void SimCluster::Machine::Install(std::unique_ptr<consensus::StagedSnapshot> snapshot) {
+  auto shared = std::make_shared<std::unique_ptr<consensus::StagedSnapshot>>(std::move(snapshot));
+  last_apply_us =
+      std::max(last_apply_us, cluster->world_.now_us()) + cluster->world_.Between(0, 1000);
+  cluster->world_.At(last_apply_us, [this, shared, life = node->life] {
+    if (life != node->life) return;
+    cluster->RunOn(*node, [this, shared] {
+      const auto& staged = static_cast<const Snapshot&>(**shared);
+      if (staged.entries.size() <= applied.size()) {
+        cluster->invariants_.Fail(Text("node ", node->id, " goes back by a snapshot"));
+      }
+      for (size_t i = 0; i < applied.size(); ++i) {
+        if (*applied[i].payload == *staged.entries[i].payload) continue;
+        cluster->invariants_.Fail(Text("a snapshot of node ", node->id, " differs at ", i + 1));
+      }
+      applied = staged.entries;
+      durable = LogIndex(applied.size());
+      generation = staged.generation();
+      received.erase(received.begin(), received.upper_bound(generation));
+      ++cluster->snapshots_installed_;
+      for (size_t i = 0; i < applied.size(); ++i) {
+        cluster->invariants_.OnApply(node->id, LogIndex(i + 1), applied[i]);
+      }
+    });
+  });
+}
+
+// As the daemon does: the node ends.
+void SimCluster::Machine::OnRemoved() {
+  node->removed = true;
+  cluster->world_.After(0, [this] { cluster->Crash(node->id); });
 }
 
 void SimCluster::Machine::Apply(std::vector<Committed> range) {

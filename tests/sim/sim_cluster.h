@@ -9,6 +9,9 @@
 //   cluster.Crash(NodeId(2));  cluster.world().RunFor(1'000'000);  cluster.Restart(NodeId(2));
 //   EXPECT_EQ(cluster.Finish(), "");          // heals everything, waits until all agree, answers
 //   the first violation
+//
+// Snapshots between members travel outside of the network's links, can be slow and can fail. A node
+// that was removed is switched off, as the daemon does it.
 #pragma once
 
 #include <deque>
@@ -31,6 +34,7 @@ class SimCluster {
   struct Options {
     uint64_t seed = 1;
     int members = 3;
+    int spares = 0;  // nodes that are not members yet: ids behind the members'
     // May change what the drivers are started with.
     std::function<void(consensus::DriverOptions&)> tune = [](consensus::DriverOptions&) {};
   };
@@ -50,8 +54,18 @@ class SimCluster {
   void Propose(NodeId id, int count);
   void Read(NodeId id);
   void Transfer(NodeId id, NodeId to);
-  // Cuts the node's log as far as every member's state reaches, since no snapshot can be sent yet.
+  // Cuts the node's log as far as its state is on disk.
   void CutLog(NodeId id);
+  // Adds, promotes or removes by way of the leader. A spare that is added is started.
+  void Change(consensus::MembershipChange::Kind kind, NodeId id, bool force = false);
+  // As the newest leader has it; the initial ones while there is none.
+  consensus::Configuration Members() const;
+  // A spare that was not used yet; 0: none is left.
+  NodeId NextSpare() const;
+  // By configuration, and has said so.
+  bool removed(NodeId id) const { return node(id).removed; }
+  size_t snapshots_installed() const { return snapshots_installed_; }
+  size_t changes_done() const { return changes_done_; }
 
   // What is applied survives a crash.
   void MakeStatesDurable();
@@ -84,10 +98,16 @@ class SimCluster {
     absl::Status Prepare(std::string& command) override;
     void Apply(std::vector<consensus::Committed> range) override;
     void OnLeadership(const Leadership&) override {}
+    void Install(std::unique_ptr<consensus::StagedSnapshot> snapshot) override;
+    void OnRemoved() override;
     SimCluster* cluster = nullptr;
     Node* node = nullptr;
     std::vector<consensus::LogEntry> applied;  // entry i at i - 1
     LogIndex durable;                          // survives a crash
+    uint64_t generation = 0;                   // of what is in `applied`
+    // States that were received whole, by generation: on disk, used once the log says so.
+    std::map<uint64_t, std::vector<consensus::LogEntry>> received;
+    uint64_t last_generation = 0;
     int64_t last_apply_us = 0;
   };
   struct NodeClock final : Clock {
@@ -97,11 +117,14 @@ class SimCluster {
     World* const world;
     int64_t behind_ms = 0;
   };
-  struct Link final : consensus::Transport {
+  struct Link final : consensus::Transport, consensus::SnapshotSender {
     void Send(NodeId to, const std::string& address,
               const consensus::PeerMessage& message) override;
+    void SendSnapshot(NodeId to, const std::string& address) override;
     SimCluster* cluster = nullptr;
+    Node* node = nullptr;
   };
+  struct Snapshot;
   struct Node {
     explicit Node(World* world) : clock(world), disk(world) {}
     NodeId id;
@@ -116,6 +139,9 @@ class SimCluster {
     std::deque<std::function<void()>> deferred;  // what happened while it was paused
     int64_t tick_us = INT64_MAX;                 // when a timer event is due
     LogIndex checked;                            // commits up to here were checked
+    bool started = false;                        // a member, or a spare that was added
+    bool removed = false;
+    uint64_t receiving = 0;  // snapshots under way to it
   };
   enum class Outcome { kPending, kAcknowledged, kUnknown, kRefused };
   struct Proposed {
@@ -126,7 +152,7 @@ class SimCluster {
   };
 
   using Nodes = std::map<NodeId, std::unique_ptr<Node>>;
-  static Nodes MakeNodes(World* world, int members);
+  static Nodes MakeNodes(World* world, int nodes);
   static std::map<NodeId, SimDisk*> DisksOf(const Nodes& nodes);
 
   Node& node(NodeId id) const { return *nodes_.at(id); }
@@ -137,6 +163,7 @@ class SimCluster {
   void Arm(Node& node);
   void Answered(size_t proposal, absl::StatusOr<consensus::Applied> applied);
   void CheckEnd();
+  void Deliver(Node& to, std::unique_ptr<Snapshot> snapshot);
 
   const Options options_;
   World world_;
@@ -149,6 +176,8 @@ class SimCluster {
   size_t reads_open_ = 0;
   size_t reads_served_ = 0;
   size_t reads_failed_ = 0;
+  size_t snapshots_installed_ = 0;
+  size_t changes_done_ = 0;
 };
 
 }  // namespace registryd::sim

@@ -34,7 +34,9 @@ class SimDisk final : public consensus::LogStore {
   // told.
   void Crash() {
     const int64_t survive = world_->Between(0, static_cast<int64_t>(waiting_.size()));
-    for (int64_t i = 0; i < survive; ++i) waiting_[static_cast<size_t>(i)].apply();
+    for (int64_t i = 0; i < survive; ++i) {
+      if (waiting_[static_cast<size_t>(i)].apply) waiting_[static_cast<size_t>(i)].apply();
+    }
     waiting_.clear();
     ++life_;
     syncing_ = false;
@@ -65,6 +67,14 @@ class SimDisk final : public consensus::LogStore {
     waiting_.push_back({[this, record, first_kept] { durable_.Cut(record, first_kept); }, {}});
     Sync();
   }
+  // What waits is written first, as in a synced write behind it.
+  void Install(const consensus::SnapshotRecord& record, uint64_t generation) override {
+    for (Write& write : waiting_) {
+      if (write.apply) std::exchange(write.apply, {})();
+    }
+    view_.Install(record, generation);
+    durable_.Install(record, generation);
+  }
   bool HasSpace() const override { return has_space_; }
 
  private:
@@ -82,7 +92,7 @@ class SimDisk final : public consensus::LogStore {
       if (life != life_) return;
       std::vector<Write> finished;
       for (size_t i = 0; i < covered; ++i) {
-        waiting_.front().apply();
+        if (waiting_.front().apply) waiting_.front().apply();
         finished.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
       }

@@ -35,7 +35,8 @@ void Invariants::OnLeader(NodeId node, Term term) {
   }
 }
 
-void Invariants::OnCommit(NodeId node, Term term, LogIndex from, LogIndex to) {
+void Invariants::OnCommit(NodeId node, Term term, const consensus::Configuration& members,
+                          LogIndex from, LogIndex to) {
   const testing::MemoryLog& log = disks_.at(node)->view();
   for (LogIndex index = from + 1; index <= to; ++index) {
     if (!log.Contains(index)) {
@@ -51,9 +52,13 @@ void Invariants::OnCommit(NodeId node, Term term, LogIndex from, LogIndex to) {
       }
       continue;
     }
-    size_t copies = 0;
-    for (const auto& [other, disk] : disks_) copies += OnDisk(other, index, entry.term) ? 1 : 0;
-    if (copies <= disks_.size() / 2) {
+    size_t copies = 0, voters = 0;
+    for (const consensus::Server& server : members) {
+      if (server.suffrage != consensus::Suffrage::kVoter) continue;
+      ++voters;
+      copies += OnDisk(server.id, index, entry.term) ? 1 : 0;
+    }
+    if (copies <= voters / 2) {
       Fail(Text("entry ", index, " is committed with ", copies, " copies on disk"));
       return;
     }

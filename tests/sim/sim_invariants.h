@@ -25,7 +25,9 @@ class Invariants {
       : world_(world), disks_(std::move(disks)) {}
 
   void OnLeader(NodeId node, Term term);
-  void OnCommit(NodeId node, Term term, LogIndex from, LogIndex to);
+  // `members`: the newest configuration of the node.
+  void OnCommit(NodeId node, Term term, const consensus::Configuration& members, LogIndex from,
+                LogIndex to);
   void OnAppend(NodeId node, LogIndex first, const std::vector<consensus::LogEntry>& entries);
   void OnHandOver(NodeId node, LogIndex index, const consensus::LogEntry& entry);
   void OnApply(NodeId node, LogIndex index, const consensus::LogEntry& entry);

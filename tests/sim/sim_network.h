@@ -47,6 +47,7 @@ class SimNetwork {
     }
     link.cut = cut;
   }
+  bool IsCut(NodeId from, NodeId to) { return links_[{from, to}].cut; }
   void HealAll() {
     for (auto& [ends, link] : links_) link.cut = false;
   }

@@ -15,6 +15,7 @@ struct MemoryLog {
   Term term;
   NodeId voted_for;
   std::optional<consensus::SnapshotRecord> snapshot;
+  uint64_t generation = 0;
   LogIndex first{1};  // of entries[0], or of the next entry
   std::deque<consensus::LogEntry> entries;
 
@@ -37,6 +38,12 @@ struct MemoryLog {
       ++first;
     }
     if (first < first_kept) first = first_kept;
+  }
+  void Install(const consensus::SnapshotRecord& record, uint64_t installed_generation) {
+    snapshot = record;
+    generation = installed_generation;
+    entries.clear();
+    first = record.index + 1;
   }
   std::vector<consensus::LogEntry> Read(LogIndex from, LogIndex to, size_t max_bytes) const {
     std::vector<consensus::LogEntry> out;

@@ -93,9 +93,11 @@ class TestReplica {
       : dir_(std::filesystem::temp_directory_path() / ("test_replica.XXXXXX")) {
     std::string name = dir_.string();
     dir_ = mkdtemp(name.data());
-    store_ = *storage::StateStore::Open(dir_.string() + "/state");
-    replica_ = std::make_unique<replica::Replica>(replica::Replica::Parts{
-        .store = store_.get(), .hub = &hub_, .loop = &loop_, .clock = clock ? clock : &system_});
+    replica_ = std::make_unique<replica::Replica>(
+        replica::Replica::Parts{.store = *storage::StateStore::Open(dir_.string() + "/state"),
+                                .hub = &hub_,
+                                .loop = &loop_,
+                                .clock = clock ? clock : &system_});
     EXPECT_TRUE(replica_->Load().ok());
     replica_->SetCluster(ClusterId(99));
     proposer_ = std::make_unique<DirectProposer>(replica_.get());
@@ -104,7 +106,6 @@ class TestReplica {
     loop_.Stop();
     hub_.Stop();
     replica_ = nullptr;
-    store_ = nullptr;
     std::filesystem::remove_all(dir_);
   }
   void Start() { loop_.Start(); }
@@ -142,7 +143,6 @@ class TestReplica {
  private:
   const SystemClock system_;
   std::filesystem::path dir_;
-  std::unique_ptr<storage::StateStore> store_;
   Loop loop_{"loop"};
   watch::Hub hub_{1};
   std::unique_ptr<replica::Replica> replica_;

@@ -78,6 +78,12 @@ class ThreadedLogStore final : public consensus::LogStore {
     }
     filled_.NotifyAll();
   }
+  void Install(const consensus::SnapshotRecord& record, uint64_t generation) override {
+    MutexLock lock(mutex_);
+    REGISTRYD_CHECK(waiting_.empty(), "a snapshot is installed while appends wait");
+    log_.Install(record, generation);
+    disk_->Install(record, generation);
+  }
   bool HasSpace() const override {
     MutexLock lock(mutex_);
     return has_space_;

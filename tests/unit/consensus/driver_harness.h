@@ -43,7 +43,7 @@ inline LogEntry ConfigurationEntry(uint64_t term, const Configuration& configura
   return {Term(term), EntryType::kConfiguration, *EncodeConfiguration(configuration)};
 }
 
-class DriverHarness : public LogStore, public Transport, public StateMachine {
+class DriverHarness : public LogStore, public Transport, public StateMachine, public SnapshotSender {
  public:
   struct Sent {
     NodeId to;
@@ -67,7 +67,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
     view = disk;
     driver = std::make_unique<Driver>(
         Driver::Parts{this, this, this, &clock,
-                      [this](uint64_t write) { persisted.push_back(write); }},
+                      [this](uint64_t write) { persisted.push_back(write); }, this},
         options);
     return driver->Start(disk.Load(), applied);
   }
@@ -172,6 +172,11 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
     disk.Cut(record, first_kept);
     ++cuts;
   }
+  void Install(const SnapshotRecord& record, uint64_t generation) override {
+    Sync();
+    view.Install(record, generation);
+    disk.Install(record, generation);
+  }
   bool HasSpace() const override { return has_space; }
   // Transport
   void Send(NodeId to, const std::string& address, const PeerMessage& message) override {
@@ -193,6 +198,15 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
   }
   void OnLeadership(const Leadership& now) override { leadership.push_back(now); }
   void OnLevel(int64_t at_ms) override { level_ms.push_back(at_ms); }
+  void Install(std::unique_ptr<StagedSnapshot> snapshot) override {
+    installed.push_back(snapshot->record());
+  }
+  void OnRemoved() override { ++removed; }
+  // SnapshotSender
+  void SendSnapshot(NodeId to, const std::string& address) override {
+    EXPECT_EQ(address, AddressOf(to));
+    snapshots_to.push_back(to);
+  }
 
   FakeClock clock;
   DriverOptions options;
@@ -208,6 +222,9 @@ class DriverHarness : public LogStore, public Transport, public StateMachine {
   size_t saved_after_sends = 0;
   int reads_from_disk = 0;
   int cuts = 0;
+  std::vector<SnapshotRecord> installed;
+  int removed = 0;
+  std::vector<NodeId> snapshots_to;  // transfers that the driver asked for
   bool has_space = true;
 
  private:

@@ -59,6 +59,8 @@ class Journal final : public StateMachine {
     leadership_.push_back(leadership);
     changed_.NotifyAll();
   }
+  void Install(std::unique_ptr<StagedSnapshot>) override { ADD_FAILURE() << "no snapshot is sent"; }
+  void OnRemoved() override { ADD_FAILURE() << "nobody is removed"; }
 
   size_t received() const { return received_; }
   void Pause(bool paused) {

@@ -24,7 +24,7 @@ TEST(DataDir, MakesTheDirectoryForItsOwnerOnlyAndNamesItsHolder) {
   const auto held = DataDir::Lock(path, "node a");
   ASSERT_TRUE(held.ok()) << held.status();
   EXPECT_EQ((*held)->log_dir(), path + "/log");
-  EXPECT_EQ((*held)->state_dir(), path + "/state");
+  EXPECT_EQ((*held)->StateDir(0), path + "/state");
   struct stat info;
   for (const std::string& made : {path, dir / "var"}) {
     ASSERT_EQ(::stat(made.c_str(), &info), 0);

@@ -1,0 +1,28 @@
+// The families of the state's RocksDB and how it is opened. Only storage's .cc files include this.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "registryd/storage/rocks_database.h"
+
+namespace registryd::storage {
+
+// In the order of StateDatabase's families.
+inline constexpr size_t kMetaOfState = 3;
+inline constexpr std::string_view kStateKey = "state";
+inline constexpr std::string_view kConfigurationKey = "configuration";
+
+inline DatabaseOptions StateDatabase(const std::string& dir) {
+  DatabaseOptions options;
+  options.dir = dir;
+  options.families = {{"instances", 32u << 20, true},
+                      {"leases", 8u << 20, true},
+                      {"requests", 8u << 20, true},
+                      {"meta", 1u << 20},
+                      {"history", 32u << 20}};
+  options.wal_damage = WalDamage::kStopThere;
+  return options;
+}
+
+}  // namespace registryd::storage
