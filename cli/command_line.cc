@@ -117,6 +117,8 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddLogLevel(*app, action);
   AddAuth(*app, action);
   AddTls(*app, action);
+  AddMember(*app, action);
+  AddBackup(*app, action);
   AddCompletion(*app, action);
   return app;
 }

@@ -34,6 +34,8 @@ void AddSidecar(CLI::App& app, Action* action);
 void AddLogLevel(CLI::App& app, Action* action);
 void AddAuth(CLI::App& app, Action* action);
 void AddTls(CLI::App& app, Action* action);
+void AddMember(CLI::App& app, Action* action);
+void AddBackup(CLI::App& app, Action* action);
 void AddCompletion(CLI::App& app, Action* action);
 
 }  // namespace registry::cli

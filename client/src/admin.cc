@@ -1,10 +1,18 @@
 #include "registry/admin.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/local/convert.h"
 #include "client/src/client_core.h"
 #include "registry/v1/access.grpc.pb.h"
+#include "registry/v1/administration.grpc.pb.h"
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registry/v1/node.grpc.pb.h"
 
@@ -34,6 +42,67 @@ const char* ToSuffrage(v1::Member::Suffrage suffrage) {
       return "voter";
   }
 }
+
+v1::ChangeMemberRequest::Change ToChange(MemberChange change) {
+  switch (change) {
+    case MemberChange::kAdd:
+      return v1::ChangeMemberRequest::CHANGE_ADD;
+    case MemberChange::kPromote:
+      return v1::ChangeMemberRequest::CHANGE_PROMOTE;
+    case MemberChange::kDemote:
+      return v1::ChangeMemberRequest::CHANGE_DEMOTE;
+    case MemberChange::kRemove:
+      return v1::ChangeMemberRequest::CHANGE_REMOVE;
+    case MemberChange::kTransfer:
+      break;
+  }
+  return v1::ChangeMemberRequest::CHANGE_TRANSFER;
+}
+
+// A file that has its name only once it is whole.
+class DraftFile {
+ public:
+  explicit DraftFile(const std::string& path)
+      : path_(path), draft_(absl::StrCat(path, ".partial")) {
+    fd_ = ::open(draft_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd_ < 0) Failed("creating");
+  }
+  ~DraftFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!kept_) ::unlink(draft_.c_str());
+  }
+  bool Write(const std::string& bytes) {
+    for (size_t at = 0; status_.ok() && at < bytes.size();) {
+      const ssize_t wrote = ::write(fd_, bytes.data() + at, bytes.size() - at);
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote <= 0) {
+        Failed("writing");
+      } else {
+        at += static_cast<size_t>(wrote);
+      }
+    }
+    return status_.ok();
+  }
+  absl::Status Keep() {
+    if (status_.ok() && ::fsync(fd_) != 0) Failed("syncing");
+    if (status_.ok() && std::rename(draft_.c_str(), path_.c_str()) != 0) Failed("renaming");
+    kept_ = status_.ok();
+    return status_;
+  }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void Failed(const char* doing) {
+    const std::string what = absl::StrCat(doing, " ", draft_, ": ", std::strerror(errno));
+    status_ =
+        errno == ENOSPC ? absl::ResourceExhaustedError(what) : absl::FailedPreconditionError(what);
+  }
+  const std::string path_;
+  const std::string draft_;
+  int fd_ = -1;
+  bool kept_ = false;
+  absl::Status status_;
+};
 
 }  // namespace
 
@@ -123,6 +192,51 @@ absl::StatusOr<AccessAnswer> Admin::CheckAccess(const AccessQuery& query) {
       });
   if (!status.ok()) return status;
   return AccessAnswer{response.allowed(), response.why(), response.identity()};
+}
+
+absl::Status Admin::ChangeMember(const MemberChangeOptions& options) {
+  v1::ChangeMemberRequest request;
+  request.set_change(ToChange(options.change));
+  request.set_node_id(options.node_id);
+  request.set_address(options.address);
+  request.set_force(options.force);
+  v1::ChangeMemberResponse response;
+  return core_->servers().Call({.name = "ChangeMember", .timeout = core_->timeout()},
+                               [&](const Server& server, grpc::ClientContext* context) {
+                                 return v1::Administration::NewStub(server.channel)
+                                     ->ChangeMember(context, request, &response);
+                               });
+}
+
+absl::StatusOr<uint64_t> Admin::Backup(const std::string& path, absl::Duration timeout) {
+  uint64_t bytes = 0;
+  absl::Status written;
+  const absl::Status status = core_->servers().Call(
+      {.name = "Backup", .timeout = timeout},
+      [&](const Server& server, grpc::ClientContext* context) {
+        DraftFile file(path);
+        bytes = 0;
+        bool last = false;
+        v1::BackupChunk chunk;
+        const auto stub = v1::Administration::NewStub(server.channel);
+        const auto reader = stub->Backup(context, v1::BackupRequest());
+        while (file.status().ok() && reader->Read(&chunk)) {
+          file.Write(chunk.data());
+          bytes += chunk.data().size();
+          last = chunk.last();
+        }
+        if (!file.status().ok()) context->TryCancel();
+        grpc::Status ended = reader->Finish();
+        if (ended.ok() && !last) {
+          ended = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the backup was cut off");
+        }
+        written = ended.ok() ? file.Keep() : file.status();
+        // An error of the file is ours, and no reason to ask another server.
+        return written.ok() ? ended : grpc::Status::OK;
+      });
+  if (!written.ok()) return written;
+  if (!status.ok()) return status;
+  return bytes;
 }
 
 const std::vector<std::string>& Admin::servers() const { return core_->options().servers; }

@@ -45,7 +45,10 @@ struct ApiServer::Impl {
                      .audience = parts.audience,
                      .drains = parts.drains,
                      .access = parts.access}),
-        access(parts.access) {}
+        access(parts.access) {
+    if (parts.administration == nullptr) return;
+    administration = std::make_unique<AdministrationService>(parts.administration, parts.worker);
+  }
 
   OpenStreams streams;
   RegistrationService registration;
@@ -56,6 +59,7 @@ struct ApiServer::Impl {
   HistoryService history;
   SubscribersService subscribers;
   AccessService access;
+  std::unique_ptr<AdministrationService> administration;
   int port = 0;
   std::unique_ptr<grpc::Server> server;
 };
@@ -98,6 +102,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->history);
   builder.RegisterService(&impl->subscribers);
   builder.RegisterService(&impl->access);
+  if (impl->administration != nullptr) builder.RegisterService(impl->administration.get());
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(

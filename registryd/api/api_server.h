@@ -12,6 +12,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "registryd/api/administration_service.h"
 #include "registryd/api/cluster_service.h"
 #include "registryd/api/tls_credentials.h"
 #include "registryd/operations/access.h"
@@ -43,6 +44,9 @@ class ApiServer {
     TlsFiles tls = {};                 // no certificate: plaintext
     bool require_client_cert = false;  // no other way to say who calls
     int streams_per_connection = 1'000;
+    // Absent: nothing can be administered. With the thread that reads backups.
+    operations::Administration* administration = nullptr;
+    Loop* worker = nullptr;
   };
   // `host` and `port` as configured. UNAVAILABLE when the port is taken.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const std::string& host, int port,

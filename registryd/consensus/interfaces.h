@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -39,6 +40,33 @@ class StagedSnapshot {
   virtual const SnapshotRecord& record() const = 0;
   // What LogStore::Install writes: which of the states on this disk belongs to the log.
   virtual uint64_t generation() const = 0;
+};
+
+// A snapshot on its way out: a picture of the state, read chunk by chunk. One thread at a time.
+class SnapshotSource {
+ public:
+  virtual ~SnapshotSource() = default;
+  // The next chunk, of at most some 100 KB; empty: the last one was given.
+  virtual absl::StatusOr<std::string> Next() = 0;
+};
+
+// A snapshot on its way in. What is dropped before Finish leaves nothing. One thread at a time.
+class SnapshotSink {
+ public:
+  virtual ~SnapshotSink() = default;
+  // In order. DATA_LOSS: damaged; RESOURCE_EXHAUSTED: the disk is full.
+  virtual absl::Status Add(std::string_view chunk) = 0;
+  // After the last chunk: checks, syncs and loads it. Takes long for a large state.
+  virtual absl::StatusOr<std::unique_ptr<StagedSnapshot>> Finish() = 0;
+};
+
+// Where snapshots come from and go to. Implemented by replica::ReplicaSnapshots. Threads: any.
+class SnapshotStore {
+ public:
+  virtual ~SnapshotStore() = default;
+  // Of the state as it is now. FAILED_PRECONDITION: there is none yet.
+  virtual absl::StatusOr<std::unique_ptr<SnapshotSource>> Open() = 0;
+  virtual absl::StatusOr<std::unique_ptr<SnapshotSink>> Receive() = 0;
 };
 
 // What is driven. Implemented by replica::Replica. Threads: as said at each.
@@ -131,6 +159,17 @@ class SnapshotSender {
   // The driver asks for one transfer per peer at a time and waits for RaftThread::SnapshotSent or
   // SnapshotFailed of it; one that is still under way from an earlier leadership counts.
   virtual void SendSnapshot(NodeId to, const std::string& address) = 0;
+};
+
+// What whoever carries snapshots tells the driver; its methods of the same names say more.
+// Implemented by RaftThread. Threads: any.
+class SnapshotReports {
+ public:
+  virtual ~SnapshotReports() = default;
+  virtual void SetReceivingSnapshot(bool receiving) = 0;
+  virtual void OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot) = 0;
+  virtual void SnapshotSent(NodeId to, LogIndex index, Term term) = 0;
+  virtual void SnapshotFailed(NodeId to) = 0;
 };
 
 // Carries messages to peers. May drop them at any time; never reorders those of one direction, a

@@ -36,7 +36,7 @@ struct RaftThreadOptions {
   size_t max_message_bytes = 64 << 20;
 };
 
-class RaftThread final : public Proposer {
+class RaftThread final : public Proposer, public SnapshotReports {
  public:
   struct Parts {
     LogStore* log = nullptr;
@@ -73,10 +73,10 @@ class RaftThread final : public Proposer {
 
   // Snapshots: what the sender and the receiver of the data report (SnapshotSender in
   // interfaces.h).
-  void SetReceivingSnapshot(bool receiving);
-  void OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot);
-  void SnapshotSent(NodeId to, LogIndex index, Term term);
-  void SnapshotFailed(NodeId to);
+  void SetReceivingSnapshot(bool receiving) override;
+  void OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot) override;
+  void SnapshotSent(NodeId to, LogIndex index, Term term) override;
+  void SnapshotFailed(NodeId to) override;
 
   // As of the thread's last round.
   RaftStatus status() const;

@@ -180,6 +180,16 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->type_name("LIST");
   add("cluster-token", config->cluster_token,
       "Keeps apart clusters of the same names and addresses; with --initial-cluster");
+  add("restore", config->restore,
+      "Begin a new cluster with this backup; only read by a node without data")
+      ->type_name("FILE");
+  app.add_flag("--force-new-cluster", config->force_new_cluster,
+               "Go on as a cluster of one after the other members are lost for good")
+      ->envname("REGISTRYD_FORCE_NEW_CLUSTER");
+  add("log-entries", config->log_entries,
+      "Cut the Raft log after so many entries, and keep as many; a member further behind gets a "
+      "snapshot")
+      ->check(CLI::Range(int64_t{100}, int64_t{10'000'000}));
   add("election-timeout", config->election_timeout_ms,
       "A follower that hears no leader for one to two times this long stands for election")
       ->default_str("500ms")

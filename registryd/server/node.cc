@@ -1,6 +1,7 @@
 #include "registryd/server/node.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -21,10 +22,13 @@
 #include "registryd/consensus/configuration_codec.h"
 #include "registryd/consensus/configuration_history.h"
 #include "registryd/consensus/forwarding_proposer.h"
+#include "registryd/consensus/membership_calls.h"
 #include "registryd/consensus/peer_transport.h"
 #include "registryd/consensus/raft_thread.h"
+#include "registryd/consensus/snapshot_transfers.h"
 #include "registryd/liveness/liveness_driver.h"
 #include "registryd/liveness/renewal_relay.h"
+#include "registryd/operations/administration.h"
 #include "registryd/operations/audience.h"
 #include "registryd/operations/drains.h"
 #include "registryd/operations/history.h"
@@ -35,11 +39,13 @@
 #include "registryd/replica/history_upkeep.h"
 #include "registryd/replica/log_upkeep.h"
 #include "registryd/replica/replica.h"
+#include "registryd/replica/replica_snapshots.h"
 #include "registryd/server/address.h"
 #include "registryd/server/cluster_setup.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
 #include "registryd/server/security.h"
+#include "registryd/server/recovery.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
 #include "registryd/storage/known_members.h"
@@ -56,6 +62,7 @@ constexpr int64_t kLeaderPatienceMs = 5'000;
 // The loop ticks every 100 ms; one that has not for so long is stuck.
 constexpr int64_t kLoopStuckMs = 10'000;
 
+constexpr int64_t kSnapshotTickMs = 10;
 constexpr int64_t kHandOverMs = 2'000;
 
 // Runs a callback on the loop when the leadership changed.
@@ -124,17 +131,22 @@ struct Node::Impl {
   storage::NodeIdentity identity;
   std::unique_ptr<storage::RocksLogStore> log;
   Loop loop{"loop"};
+  Loop worker{"snapshots"};  // reads and writes snapshots and backups
   watch::Hub hub{kFanOutThreads};
   std::string peer_address;  // as the others reach it
   std::unique_ptr<storage::KnownMembers> known_members;
   std::unique_ptr<consensus::PeerTransport> peers;
+  uint64_t generation = 0;  // of the state that this node starts with
   std::unique_ptr<replica::Replica> replica;
+  std::unique_ptr<replica::ReplicaSnapshots> snapshots;
+  std::unique_ptr<consensus::SnapshotTransfers> transfers;
   std::unique_ptr<consensus::RaftThread> raft;
   std::unique_ptr<consensus::ForwardingProposer> proposer;
   std::unique_ptr<LeadershipHook> leadership_hook;
   std::unique_ptr<liveness::LivenessDriver> liveness;
   std::unique_ptr<liveness::RenewalRelay> relay;
   std::unique_ptr<MemberStatus> member_status;
+  std::unique_ptr<consensus::MembershipCalls> membership;
   std::unique_ptr<replica::LogUpkeep> upkeep;
   std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
   std::unique_ptr<Security> security;
@@ -145,6 +157,7 @@ struct Node::Impl {
   std::unique_ptr<operations::History> history;
   std::unique_ptr<operations::Audience> audience;
   std::unique_ptr<operations::Drains> drains;
+  std::unique_ptr<operations::Administration> administration;
   std::unique_ptr<api::ApiServer> api;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<metrics::ScrapeHook> gauges;
@@ -168,6 +181,12 @@ absl::Status Node::Impl::OpenStores() {
   ASSIGN_OR_RETURN(auto known, log->LoadIdentity());
   if (known) {
     identity = *std::move(known);
+    if (config.force_new_cluster) {
+      RETURN_IF_ERROR(ForceNewCluster(*data_dir, *log, peer_address, &identity));
+    }
+  } else if (!config.restore.empty()) {
+    identity = {ClusterId(RandomId()), NodeId(RandomId()), config.name, RandomId()};
+    RETURN_IF_ERROR(RestoreBackup(config.restore, *data_dir, *log, identity, peer_address));
   } else {
     RETURN_IF_ERROR(Bootstrap());
   }
@@ -176,11 +195,11 @@ absl::Status Node::Impl::OpenStores() {
   for (const InitialMember& member : InitialMembers(config)) {
     known_members->Name(NodeIdOf(config.cluster_token, member.name), member.name);
   }
-  ASSIGN_OR_RETURN(const uint64_t generation, log->LoadGeneration());
+  ASSIGN_OR_RETURN(generation, log->LoadGeneration());
   RETURN_IF_ERROR(data_dir->RemoveOtherStates(generation));
   ASSIGN_OR_RETURN(auto state, storage::StateStore::Open(data_dir->StateDir(generation)));
   replica = std::make_unique<replica::Replica>(replica::Replica::Parts{
-      .store = std::move(state), .hub = &hub, .loop = &loop, .clock = &clock});
+      .store = std::move(state), .hub = &hub, .loop = &loop, .clock = &clock, .worker = &worker});
   RETURN_IF_ERROR(replica->Load());
   const core::Counters counters = replica->view()->counters;
   if (!counters.cluster) {
@@ -240,10 +259,24 @@ absl::Status Node::Impl::StartConsensus() {
   options.driver.address = peer_address;
   options.driver.election_timeout_ms = static_cast<int>(config.election_timeout_ms);
   options.driver.heartbeat_ms = static_cast<int>(config.heartbeat_ms);
+  options.driver.trailing_entries = static_cast<uint32_t>(config.log_entries);
+  snapshots = std::make_unique<replica::ReplicaSnapshots>(replica.get(), data_dir.get(), generation);
+  transfers = std::make_unique<consensus::SnapshotTransfers>(
+      consensus::SnapshotTransfers::Parts{
+          .calls = peers.get(), .store = snapshots.get(), .worker = &worker, .clock = &clock},
+      consensus::SnapshotTransferOptions{});
   raft = std::make_unique<consensus::RaftThread>(
-      consensus::RaftThread::Parts{
-          .log = log.get(), .transport = peers.get(), .machine = replica.get(), .clock = &clock},
+      consensus::RaftThread::Parts{.log = log.get(),
+                                   .transport = peers.get(),
+                                   .machine = replica.get(),
+                                   .clock = &clock,
+                                   .snapshots = transfers.get()},
       options);
+  transfers->Start(raft.get());
+  worker.Every(kSnapshotTickMs, [this] { transfers->Tick(); });
+  worker.Start();
+  // The main thread waits for this signal, and stops the node in order.
+  replica->OnRemoved([] { ::kill(::getpid(), SIGTERM); });
   replica->OnApplied([this](LogIndex index) { raft->OnApplied(index); });
   liveness = std::make_unique<liveness::LivenessDriver>(
       liveness::LivenessDriver::Parts{
@@ -275,7 +308,8 @@ absl::Status Node::Impl::StartConsensus() {
            }});
   RETURN_IF_ERROR(raft->Start(replica->applied()));
   upkeep = std::make_unique<replica::LogUpkeep>(
-      replica.get(), [this](LogIndex index) { raft->CutLog(index); }, replica::LogUpkeepOptions{});
+      replica.get(), [this](LogIndex index) { raft->CutLog(index); },
+      replica::LogUpkeepOptions{.every_entries = static_cast<uint64_t>(config.log_entries)});
   history_upkeep = std::make_unique<replica::HistoryUpkeep>(
       replica::HistoryUpkeep::Parts{
           .replica = replica.get(), .proposer = raft.get(), .clock = &clock},
@@ -327,6 +361,9 @@ void Node::Impl::StartForwarding() {
       .hub = &hub, .clock = &clock, .node = identity.name, .calls = peers.get(), .peers = [this] {
         return OtherMembers();
       }});
+  membership = std::make_unique<consensus::MembershipCalls>(consensus::MembershipCalls::Parts{
+      .raft = raft.get(), .calls = peers.get(), .self = identity.node, .leader = leader});
+  membership->Serve();
   proposer->Serve();
   relay->Serve();
   member_status->Serve();
@@ -357,6 +394,8 @@ absl::Status Node::Impl::StartServers() {
   watches = std::make_unique<operations::Watches>(reads.get(), &hub, security->access());
   history = std::make_unique<operations::History>(reads.get(), security->access());
   drains = std::make_unique<operations::Drains>(writes.get(), audience.get(), &clock);
+  administration = std::make_unique<operations::Administration>(operations::Administration::Parts{
+      .members = membership.get(), .snapshots = snapshots.get(), .access = security->access()});
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.listen));
   ASSIGN_OR_RETURN(
       api, api::ApiServer::Start(
@@ -381,7 +420,9 @@ absl::Status Node::Impl::StartServers() {
                 .tls = security->tls_files(),
                 .require_client_cert =
                     config.security.authenticates() && config.security.auth_jwks.empty(),
-                .streams_per_connection = config.security.streams_per_connection}));
+                .streams_per_connection = config.security.streams_per_connection,
+                .administration = administration.get(),
+                .worker = &worker}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>([this] { RefreshGauges(); });
@@ -507,6 +548,8 @@ void Node::Impl::Stop() {
   if (upkeep != nullptr) upkeep->Stop();
   if (raft != nullptr) raft->Stop();
   loop.Stop();
+  worker.Stop();
+  if (transfers != nullptr) transfers->Stop();
   if (peers != nullptr) peers->Stop();
   hub.Stop();
   if (replica != nullptr) replica->store()->Sync();

@@ -6,6 +6,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/clock.h"
 #include "registryd/base/text.h"
+#include "registryd/consensus/configuration_codec.h"
 #include "registryd/storage/disk_space.h"
 #include "registryd/storage/log_records.h"
 #include "registryd/storage/log_writer.h"
@@ -224,6 +225,15 @@ absl::Status RocksLogStore::Restore(const NodeIdentity& identity,
   impl_->PutMeta(batch, kGenerationKey, EncodeGeneration(generation));
   impl_->writer.WriteSynced(batch);
   return absl::OkStatus();
+}
+
+absl::StatusOr<consensus::Configuration> RocksLogStore::NewestConfiguration() {
+  ASSIGN_OR_RETURN(const Loaded loaded, LoadAll());
+  for (auto entry = loaded.entries.rbegin(); entry != loaded.entries.rend(); ++entry) {
+    if (entry->payload != nullptr) return consensus::DecodeConfiguration(*entry->payload);
+  }
+  if (loaded.snapshot) return loaded.snapshot->configuration;
+  return impl_->database->Damaged("there is no configuration in it");
 }
 
 absl::Status RocksLogStore::ForceNewCluster(const NodeIdentity& identity,

@@ -81,6 +81,8 @@ class RocksLogStore final : public consensus::LogStore {
   // behind it. FAILED_PRECONDITION when there is an identity.
   absl::Status Restore(const NodeIdentity& identity, const consensus::SnapshotRecord& record,
                        uint64_t generation);
+  // The newest configuration that the log holds, committed or not. Before Load.
+  absl::StatusOr<consensus::Configuration> NewestConfiguration();
   // The log's owner goes on without those that it has lost: `identity` replaces the one that is
   // there and the configuration is appended in a new term, in one synced batch. Everything that the
   // log holds counts as committed from then on. Once, before Load.

@@ -65,6 +65,12 @@ class DirectProposer final : public consensus::Proposer {
     }
     std::move(done)(std::move(answer));
   }
+  // As the log commits them; their index must be the next one.
+  void Commit(std::vector<consensus::Committed> range) {
+    MutexLock lock(mutex_);
+    index_ = range.back().index;
+    machine_->Apply(std::move(range));
+  }
   void Refuse(absl::Status status) {
     MutexLock lock(mutex_);
     refusal_ = std::move(status);
@@ -135,6 +141,7 @@ class TestReplica {
     ran.get_future().get();
   }
 
+  std::string dir() const { return dir_.string(); }
   replica::Replica& replica() { return *replica_; }
   DirectProposer& proposer() { return *proposer_; }
   Loop& loop() { return loop_; }

@@ -77,6 +77,15 @@ struct AccessAnswer {
   std::string identity = {};
 };
 
+enum class MemberChange { kAdd, kPromote, kDemote, kRemove, kTransfer };
+
+struct MemberChangeOptions {
+  MemberChange change = MemberChange::kPromote;
+  uint64_t node_id = 0;      // 0 with kTransfer: whoever is furthest
+  std::string address = {};  // kAdd: of its peer port, "host:port"
+  bool force = false;        // kDemote, kRemove: also when what is left could not go on
+};
+
 class Admin {
  public:
   // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
@@ -112,6 +121,16 @@ class Admin {
                                     const std::string& message = "");
   // Asks and does nothing. PERMISSION_DENIED: about another identity, by one that may not operate.
   absl::StatusOr<AccessAnswer> CheckAccess(const AccessQuery& query);
+  // Adds, promotes, demotes or removes a member, or hands leadership to it. Asks again while
+  // another change is under way or leadership moves, as long as the timeout allows. NOT_FOUND,
+  // ALREADY_EXISTS, FAILED_PRECONDITION: as proto/registry/v1/administration.proto says.
+  absl::Status ChangeMember(const MemberChangeOptions& options);
+
+  // Writes a backup of the whole registry to `path`, which appears when it is complete and synced;
+  // what was there is replaced. `timeout` is for all of it. Answers its size in bytes.
+  // UNAVAILABLE, RESOURCE_EXHAUSTED: of the server; FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the
+  // file cannot be written.
+  absl::StatusOr<uint64_t> Backup(const std::string& path, absl::Duration timeout);
 
   // The servers that it knows, "host:port" each.
   const std::vector<std::string>& servers() const;

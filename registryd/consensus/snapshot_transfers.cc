@@ -1,0 +1,169 @@
+#include "registryd/consensus/snapshot_transfers.h"
+
+#include <utility>
+
+#include "registryd/base/check.h"
+#include "registryd/base/log.h"
+#include "registryd/base/random.h"
+#include "registryd/base/text.h"
+
+namespace registryd::consensus {
+namespace {
+
+constexpr char kMethod[] = "snapshot";
+
+// A request: transfer u64, number of the chunk u64, last u8, chunk. An answer to the last one:
+// index u64, term u64. Little endian.
+constexpr size_t kHeaderBytes = 17;
+
+void Put(std::string& out, uint64_t value) {
+  for (int shift = 0; shift < 64; shift += 8)
+    out.push_back(static_cast<char>(value >> shift & 255));
+}
+uint64_t Take(std::string_view bytes, size_t at) {
+  uint64_t value = 0;
+  for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
+  return value;
+}
+
+}  // namespace
+
+void SnapshotTransfers::Start(SnapshotReports* reports) {
+  reports_ = reports;
+  parts_.calls->Handle(kMethod, [this](PeerRequest request, PeerReply reply) {
+    auto held = std::make_shared<PeerReply>(std::move(reply));
+    const bool posted = parts_.worker->Post([this, request = std::move(request), held] {
+      std::move (*held)(OnChunk(request.from, request.body));
+    });
+    if (!posted) std::move (*held)(absl::UnavailableError("this node stops"));
+  });
+}
+
+void SnapshotTransfers::SendSnapshot(NodeId to, const std::string&) {
+  parts_.worker->Post([this, to] { Begin(to); });
+}
+
+void SnapshotTransfers::Begin(NodeId to) {
+  Outgoing& transfer = outgoing_[to];
+  if (transfer.source != nullptr) return;  // of an earlier leadership; it goes on
+  // Unlike those of an earlier life of this process.
+  transfer.id = RandomId();
+  transfer.number = 0;
+  transfer.sent_bytes = 0;
+  transfer.began_ms = parts_.clock->MonotonicMs();
+  auto source = parts_.store->Open();
+  if (!source.ok()) return Fail(to, source.status());
+  transfer.source = *std::move(source);
+  auto first = transfer.source->Next();
+  if (!first.ok()) return Fail(to, first.status());
+  transfer.next = *std::move(first);
+  SendNext(to);
+}
+
+void SnapshotTransfers::SendNext(NodeId to) {
+  Outgoing& transfer = outgoing_[to];
+  if (transfer.source == nullptr || transfer.waiting) return;
+  const int64_t elapsed_ms = parts_.clock->MonotonicMs() - transfer.began_ms;
+  if (transfer.sent_bytes > options_.bytes_per_second * (elapsed_ms + 20) / 1000) return;  // Tick
+  // One ahead, to know which is the last.
+  auto following = transfer.source->Next();
+  if (!following.ok()) return Fail(to, following.status());
+  const bool last = following->empty();
+  std::string body;
+  body.reserve(kHeaderBytes + transfer.next.size());
+  Put(body, transfer.id);
+  Put(body, transfer.number++);
+  body.push_back(last ? 1 : 0);
+  body += transfer.next;
+  transfer.sent_bytes += static_cast<int64_t>(transfer.next.size());
+  transfer.next = *std::move(following);
+  transfer.waiting = true;
+  parts_.calls->Call(to, kMethod, std::move(body),
+                     last ? options_.finish_timeout_ms : options_.chunk_timeout_ms,
+                     [this, to, id = transfer.id, last](absl::StatusOr<std::string> answer) {
+                       parts_.worker->Post([this, to, id, last, answer = std::move(answer)] {
+                         OnAnswer(to, id, last, answer);
+                       });
+                     });
+}
+
+void SnapshotTransfers::OnAnswer(NodeId to, uint64_t id, bool last,
+                                 absl::StatusOr<std::string> answer) {
+  Outgoing& transfer = outgoing_[to];
+  if (transfer.source == nullptr || transfer.id != id) return;
+  transfer.waiting = false;
+  if (!answer.ok()) return Fail(to, answer.status());
+  if (!last) return SendNext(to);
+  if (answer->size() != 16) return Fail(to, absl::InternalError("the peer's answer is malformed"));
+  log::Info("a snapshot was sent", {{"peer", to},
+                                    {"bytes", transfer.sent_bytes},
+                                    {"ms", parts_.clock->MonotonicMs() - transfer.began_ms}});
+  outgoing_.erase(to);
+  reports_->SnapshotSent(to, LogIndex(Take(*answer, 0)), Term(Take(*answer, 8)));
+}
+
+void SnapshotTransfers::Fail(NodeId to, const absl::Status& why) {
+  log::Warning("sending a snapshot failed", {{"peer", to}, {"error", why}});
+  outgoing_.erase(to);
+  reports_->SnapshotFailed(to);
+}
+
+absl::StatusOr<std::string> SnapshotTransfers::OnChunk(NodeId from, std::string_view body) {
+  if (body.size() < kHeaderBytes) return absl::InvalidArgumentError("a chunk without a header");
+  const uint64_t id = Take(body, 0), number = Take(body, 8);
+  const bool last = body[16] != 0;
+  if (number == 0) {
+    incoming_ = {};
+    auto sink = parts_.store->Receive();
+    if (!sink.ok()) return sink.status();
+    incoming_ = {from, id, 0, 0, *std::move(sink)};
+    reports_->SetReceivingSnapshot(true);
+    log::Info("receiving a snapshot", {{"from", from}});
+  }
+  if (incoming_.sink == nullptr || incoming_.id != id || incoming_.from != from ||
+      incoming_.next_number != number) {
+    return absl::FailedPreconditionError("another transfer took its place, or a chunk is missing");
+  }
+  ++incoming_.next_number;
+  incoming_.heard_ms = parts_.clock->MonotonicMs();
+  absl::Status status = incoming_.sink->Add(body.substr(kHeaderBytes));
+  if (status.ok() && !last) return std::string();
+  const std::unique_ptr<SnapshotSink> sink = std::move(incoming_.sink);
+  incoming_ = {};
+  std::string answer;
+  if (status.ok()) {
+    auto staged = sink->Finish();
+    status = staged.status();
+    if (status.ok()) {
+      Put(answer, (*staged)->record().index.value());
+      Put(answer, (*staged)->record().term.value());
+      reports_->OnSnapshotReceived(*std::move(staged));
+    }
+  }
+  reports_->SetReceivingSnapshot(false);
+  if (!status.ok()) {
+    log::Warning("receiving a snapshot failed", {{"from", from}, {"error", status}});
+    return status;
+  }
+  return answer;
+}
+
+void SnapshotTransfers::Tick() {
+  for (auto it = outgoing_.begin(); it != outgoing_.end();) {
+    const NodeId to = it->first;
+    ++it;  // SendNext may erase
+    SendNext(to);
+  }
+  if (incoming_.sink == nullptr) return;
+  if (parts_.clock->MonotonicMs() - incoming_.heard_ms <= options_.idle_ms) return;
+  log::Warning("a snapshot stopped coming", {{"from", incoming_.from}});
+  incoming_ = {};
+  reports_->SetReceivingSnapshot(false);
+}
+
+void SnapshotTransfers::Stop() {
+  outgoing_.clear();
+  incoming_ = {};
+}
+
+}  // namespace registryd::consensus
