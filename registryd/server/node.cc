@@ -260,7 +260,8 @@ absl::Status Node::Impl::StartConsensus() {
   options.driver.election_timeout_ms = static_cast<int>(config.election_timeout_ms);
   options.driver.heartbeat_ms = static_cast<int>(config.heartbeat_ms);
   options.driver.trailing_entries = static_cast<uint32_t>(config.log_entries);
-  snapshots = std::make_unique<replica::ReplicaSnapshots>(replica.get(), data_dir.get(), generation);
+  snapshots =
+      std::make_unique<replica::ReplicaSnapshots>(replica.get(), data_dir.get(), generation);
   transfers = std::make_unique<consensus::SnapshotTransfers>(
       consensus::SnapshotTransfers::Parts{
           .calls = peers.get(), .store = snapshots.get(), .worker = &worker, .clock = &clock},
