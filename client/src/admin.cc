@@ -201,7 +201,7 @@ absl::Status Admin::ChangeMember(const MemberChangeOptions& options) {
   request.set_address(options.address);
   request.set_force(options.force);
   v1::ChangeMemberResponse response;
-  return core_->servers().Call({.name = "ChangeMember", .timeout = core_->timeout()},
+  return core_->servers().Call({.name = "ChangeMember", .timeout = core_->timeout(), .write = true},
                                [&](const Server& server, grpc::ClientContext* context) {
                                  return v1::Administration::NewStub(server.channel)
                                      ->ChangeMember(context, request, &response);
@@ -212,7 +212,7 @@ absl::StatusOr<uint64_t> Admin::Backup(const std::string& path, absl::Duration t
   uint64_t bytes = 0;
   absl::Status written;
   const absl::Status status = core_->servers().Call(
-      {.name = "Backup", .timeout = timeout},
+      {.name = "Backup", .timeout = ToSteady(timeout)},
       [&](const Server& server, grpc::ClientContext* context) {
         DraftFile file(path);
         bytes = 0;
