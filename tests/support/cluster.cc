@@ -21,18 +21,37 @@ std::string NextNet() {
 }  // namespace
 
 Cluster::Cluster(size_t size, std::vector<std::string> flags, const NetworkNamespaces* networks)
-    : net_(networks == nullptr ? NextNet() : networks->net()) {
+    : networks_(networks), net_(networks == nullptr ? NextNet() : networks->net()) {
   std::string all;
   for (size_t i = 0; i < size; ++i) {
     all += (i == 0 ? "" : ",") + name(i) + "=" + Host(i) + ":7401";
   }
   for (size_t i = 0; i < size; ++i) {
-    std::vector<std::string> own = {"--name", name(i), "--initial-cluster", all};
+    std::vector<std::string> own = {"--initial-cluster", all};
     own.insert(own.end(), flags.begin(), flags.end());
-    members_.push_back({std::make_unique<Daemon>(dir_.path() + "/" + name(i), own, AddressesOf(i)),
-                        std::make_unique<Stubs>(Host(i) + ":7400")});
-    if (networks != nullptr) members_.back().daemon->SetPrefix(networks->Prefix(i));
+    AddMember(std::move(own));
   }
+}
+
+void Cluster::AddMember(std::vector<std::string> flags) {
+  const size_t i = members_.size();
+  flags.insert(flags.begin(), {"--name", name(i)});
+  members_.push_back({std::make_unique<Daemon>(dir_.path() + "/" + name(i), flags, AddressesOf(i)),
+                      std::make_unique<Stubs>(Host(i) + ":7400")});
+  if (networks_ != nullptr) members_.back().daemon->SetPrefix(networks_->Prefix(i));
+}
+
+size_t Cluster::Add(std::vector<std::string> flags) {
+  flags.insert(flags.end(), {"--join", peer(0)});
+  AddMember(std::move(flags));
+  return members_.size() - 1;
+}
+
+Finished Cluster::Cli(std::vector<std::string> arguments) {
+  std::string servers;
+  for (const std::string& address : apis()) servers += (servers.empty() ? "" : ",") + address;
+  arguments.insert(arguments.begin(), BinDir() + "/registry-cli");
+  return RunProgram(arguments, {{"REGISTRY_SERVER", servers}}, dir_.path());
 }
 
 std::string Cluster::name(size_t i) const { return "n" + std::to_string(i); }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "registry/v1/cluster.pb.h"
+#include "tests/support/child_process.h"
 #include "tests/support/daemon.h"
 #include "tests/support/network_namespaces.h"
 #include "tests/support/stubs.h"
@@ -50,6 +51,11 @@ class Cluster {
   [[nodiscard]] bool WaitUntilEqual();
   std::string Log();
 
+  // One more node, not started: it joins the others. Which one it is.
+  size_t Add(std::vector<std::string> flags = {});
+  // registry-cli with these arguments, asking all members.
+  Finished Cli(std::vector<std::string> arguments);
+
   // Addresses of one more member.
   std::map<std::string, std::string> AddressesOf(size_t i) const;
 
@@ -59,7 +65,9 @@ class Cluster {
     std::unique_ptr<Stubs> stubs;
   };
   std::string Host(size_t i) const;
+  void AddMember(std::vector<std::string> flags);
 
+  const NetworkNamespaces* const networks_;
   TempDir dir_;
   const std::string net_;  // "127.x.y."
   std::vector<Member> members_;

@@ -51,6 +51,10 @@ class Daemon {
   // What the next start runs the program by, for example {"ip", "netns", "exec", "ns1"}.
   void SetPrefix(std::vector<std::string> prefix) { prefix_ = std::move(prefix); }
 
+  // What the next start is told, instead of the flags so far.
+  void SetFlags(std::vector<std::string> flags) { flags_ = std::move(flags); }
+  const std::vector<std::string>& flags() const { return flags_; }
+
   bool running() { return process_ != nullptr && process_->running(); }
   pid_t pid() const { return process_->pid(); }
   const std::string& data_dir() const { return data_dir_; }

@@ -49,6 +49,7 @@ Stubs::Stubs(const std::string& address) {
   lease_ = registry::v1::Lease::NewStub(channel);
   discovery_ = registry::v1::Discovery::NewStub(channel);
   cluster_ = registry::v1::Cluster::NewStub(channel);
+  administration_ = registry::v1::Administration::NewStub(channel);
 }
 
 grpc::Status Stubs::Register(const registry::v1::RegisterRequest& request,
@@ -105,6 +106,12 @@ grpc::Status Stubs::ListServices(const registry::v1::ListServicesRequest& reques
 grpc::Status Stubs::Status(registry::v1::StatusResponse* response) {
   return Call(*cluster_, &registry::v1::Cluster::StubInterface::Status,
               registry::v1::StatusRequest(), response);
+}
+
+grpc::Status Stubs::ChangeMember(const registry::v1::ChangeMemberRequest& request) {
+  registry::v1::ChangeMemberResponse response;
+  return Call(*administration_, &registry::v1::Administration::StubInterface::ChangeMember, request,
+              &response);
 }
 
 grpc::Status Stubs::KeepAlive(const KeepAliveRequest& frame, KeepAliveResponse* response) {

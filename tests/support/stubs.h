@@ -13,6 +13,7 @@
 #include <memory>
 #include <string>
 
+#include "registry/v1/administration.grpc.pb.h"
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
@@ -46,6 +47,7 @@ class Stubs {
   grpc::Status ListServices(const registry::v1::ListServicesRequest& request,
                             registry::v1::ListServicesResponse* response);
   grpc::Status Status(registry::v1::StatusResponse* response);
+  grpc::Status ChangeMember(const registry::v1::ChangeMemberRequest& request);
   // One frame on a stream of its own.
   grpc::Status KeepAlive(const registry::v1::KeepAliveRequest& frame,
                          registry::v1::KeepAliveResponse* response);
@@ -58,6 +60,7 @@ class Stubs {
   std::unique_ptr<registry::v1::Lease::Stub> lease_;
   std::unique_ptr<registry::v1::Discovery::Stub> discovery_;
   std::unique_ptr<registry::v1::Cluster::Stub> cluster_;
+  std::unique_ptr<registry::v1::Administration::Stub> administration_;
 };
 
 }  // namespace registryd::testing
