@@ -135,6 +135,10 @@ void CheckCluster(const Config& config) {
         Text(config.election_timeout_ms, "ms with a --heartbeat of ", config.heartbeat_ms,
              "ms: it has to be at least four heartbeats and at most 60s"));
   }
+  if (!config.initial_cluster.empty() + !config.join.empty() + !config.restore.empty() > 1) {
+    throw CLI::ValidationError("--initial-cluster",
+                               "with --join or --restore: a node begins by one of them only");
+  }
   if (config.initial_cluster.empty()) return;
   const auto members = ParseInitialCluster(config.initial_cluster);
   if (!members.ok()) {
@@ -180,6 +184,10 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->type_name("LIST");
   add("cluster-token", config->cluster_token,
       "Keeps apart clusters of the same names and addresses; with --initial-cluster");
+  add("join", config->join,
+      "Peer address of any member of a running cluster, which takes this node in; only read by a "
+      "node that has no vote yet")
+      ->check(CLI::Validator(ListenAddress()).description("HOST:PORT"));
   add("restore", config->restore,
       "Begin a new cluster with this backup; only read by a node without data")
       ->type_name("FILE");

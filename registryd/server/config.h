@@ -24,6 +24,7 @@ struct Config {
   // Only for a node without data: the first members of a new cluster.
   std::string initial_cluster;
   std::string cluster_token = "registryd";
+  std::string join;                // a member's peer address; only read by a node without data
   std::string restore;             // a backup file; only read by a node without data
   bool force_new_cluster = false;  // the others are lost for good
   int64_t log_entries = 50'000;    // the log is cut every so often, and keeps as many

@@ -42,10 +42,11 @@
 #include "registryd/replica/replica_snapshots.h"
 #include "registryd/server/address.h"
 #include "registryd/server/cluster_setup.h"
+#include "registryd/server/joining.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
-#include "registryd/server/security.h"
 #include "registryd/server/recovery.h"
+#include "registryd/server/security.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
 #include "registryd/storage/known_members.h"
@@ -110,6 +111,10 @@ struct Node::Impl {
   absl::Status ListenForPeers();
   absl::Status OpenStores();
   absl::Status Bootstrap();
+  absl::Status Join();
+  consensus::PeerIdentity PeerSelf() const {
+    return {identity.cluster, identity.node, identity.name, peer_address, identity.data_id};
+  }
   absl::Status StartConsensus();
   absl::Status StartServers();
   void StartForwarding();
@@ -147,6 +152,7 @@ struct Node::Impl {
   std::unique_ptr<liveness::RenewalRelay> relay;
   std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<consensus::MembershipCalls> membership;
+  std::unique_ptr<Joining> joining;
   std::unique_ptr<replica::LogUpkeep> upkeep;
   std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
   std::unique_ptr<Security> security;
@@ -163,6 +169,9 @@ struct Node::Impl {
   std::unique_ptr<metrics::ScrapeHook> gauges;
   std::unique_ptr<gateway::HttpServer> http;
   std::atomic<int64_t> ticked_ms{0};
+  std::atomic<bool> level{true};  // false: a node that joins and has not been level yet
+  std::atomic<bool> api_runs{false};
+  std::atomic<bool> announced{false};
   bool stopped = false;
 };
 
@@ -187,6 +196,8 @@ absl::Status Node::Impl::OpenStores() {
   } else if (!config.restore.empty()) {
     identity = {ClusterId(RandomId()), NodeId(RandomId()), config.name, RandomId()};
     RETURN_IF_ERROR(RestoreBackup(config.restore, *data_dir, *log, identity, peer_address));
+  } else if (!config.join.empty()) {
+    RETURN_IF_ERROR(Join());
   } else {
     RETURN_IF_ERROR(Bootstrap());
   }
@@ -253,6 +264,18 @@ absl::Status Node::Impl::Bootstrap() {
   return log->Bootstrap(identity, {Term(1), consensus::EntryType::kConfiguration, payload});
 }
 
+// A directory without data, and a cluster that runs: this node becomes a member of it once the
+// leader says so (Joining).
+absl::Status Node::Impl::Join() {
+  identity = {ClusterId(), NodeId(RandomId()), config.name, RandomId()};
+  ASSIGN_OR_RETURN(identity.cluster, AskForCluster(*peers, config.join, PeerSelf()));
+  log::Info("joins a cluster", {{"cluster", identity.cluster},
+                                {"name", identity.name},
+                                {"node", identity.node},
+                                {"by", config.join}});
+  return log->Join(identity);
+}
+
 absl::Status Node::Impl::StartConsensus() {
   consensus::RaftThreadOptions options;
   options.driver.id = identity.node;
@@ -284,6 +307,7 @@ absl::Status Node::Impl::StartConsensus() {
           .replica = replica.get(), .proposer = raft.get(), .loop = &loop, .clock = &clock},
       liveness::LivenessOptions{.remove_after_ms = config.remove_after_ms});
   replica->AddObserver(liveness.get());
+  level = config.join.empty() || replica->applied();
   StartForwarding();
   loop.Every(liveness::LivenessDriver::kTickMs, [this] {
     kLoop.AssertHeld();
@@ -291,10 +315,13 @@ absl::Status Node::Impl::StartConsensus() {
     replica->ExpireWaiters();
     proposer->Tick();
     ticked_ms = clock.MonotonicMs();
+    // A node that joins knows nothing at first, and should not be asked.
+    if (!level && replica->lag_ms() < config.election_timeout_ms) level = true;
+    if (api_runs && level && !announced.exchange(true)) api->SetServing(true);
   });
   loop.Start();
   peers->Serve(
-      {.self = {identity.cluster, identity.node, identity.name, peer_address, identity.data_id},
+      {.self = PeerSelf(),
        .on_message = [this](consensus::PeerMessage message) { raft->Receive(std::move(message)); },
        .on_lost = [this](NodeId peer) { raft->PeerLost(peer); },
        .address_of = [this](NodeId id) -> std::optional<std::string> {
@@ -308,6 +335,13 @@ absl::Status Node::Impl::StartConsensus() {
              return known_members->Meet(peer.node, peer.name, peer.data_id);
            }});
   RETURN_IF_ERROR(raft->Start(replica->applied()));
+  if (!config.join.empty()) {
+    joining = std::make_unique<Joining>(Joining::Parts{.peers = peers.get(),
+                                                       .members = membership.get(),
+                                                       .raft = [this] { return raft->status(); },
+                                                       .me = PeerSelf(),
+                                                       .address = config.join});
+  }
   upkeep = std::make_unique<replica::LogUpkeep>(
       replica.get(), [this](LogIndex index) { raft->CutLog(index); },
       replica::LogUpkeepOptions{.every_entries = static_cast<uint64_t>(config.log_entries)});
@@ -365,6 +399,7 @@ void Node::Impl::StartForwarding() {
   membership = std::make_unique<consensus::MembershipCalls>(consensus::MembershipCalls::Parts{
       .raft = raft.get(), .calls = peers.get(), .self = identity.node, .leader = leader});
   membership->Serve();
+  ServeIdentity(peers.get(), identity.cluster);
   proposer->Serve();
   relay->Serve();
   member_status->Serve();
@@ -439,7 +474,8 @@ absl::Status Node::Impl::StartServers() {
   std::promise<void> loop_knows;
   loop.Post([&loop_knows] { loop_knows.set_value(); });
   loop_knows.get_future().wait();
-  api->SetServing(true);
+  if (level && !announced.exchange(true)) api->SetServing(true);
+  api_runs = true;
   log::Info("serving", {{"api", ApiAddress()}, {"http", HttpAddress()}, {"node", identity.name}});
   return absl::OkStatus();
 }
@@ -463,6 +499,7 @@ Health Node::Impl::Alive() const {
 
 Health Node::Impl::Ready() const {
   if (Health alive = Alive(); !alive.ok) return alive;
+  if (!level) return {false, "this node joins the cluster and has not caught up yet"};
   if (!replica->leadership().leader) {
     return {false,
             "no leader is known: lookups answer from what this node has, writes are refused"};
@@ -541,6 +578,7 @@ void Node::Impl::Stop() {
   gauges = nullptr;
   if (liveness != nullptr) liveness->Stop();
   if (drains != nullptr) drains->Stop();
+  if (joining != nullptr) joining->Stop();
   HandOver();
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (relay != nullptr) relay->Stop();
