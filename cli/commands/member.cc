@@ -1,5 +1,6 @@
 #include <charconv>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -38,17 +39,23 @@ ExitCode List(Session& session) {
   return session.console().Print(StatusTable(*status, {.wide = true}));
 }
 
-// By name, as the cluster knows it, or by number.
+std::optional<uint64_t> Number(const std::string& text, int base) {
+  uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, number, base);
+  if (error != std::errc() || rest != end || number == 0) return std::nullopt;
+  return number;
+}
+
+// By name, by id as `member list` shows it, or by number as the logs of the nodes do.
 absl::StatusOr<uint64_t> IdOf(Admin& admin, const std::string& member) {
   absl::StatusOr<ClusterStatus> status = admin.Status();
   if (!status.ok()) return status.status();
   for (const Member& known : status->members) {
-    if (known.name == member) return known.node_id;
+    if (known.name == member || HexId(known.node_id) == member) return known.node_id;
   }
-  uint64_t id = 0;
-  const char* end = member.data() + member.size();
-  const auto [rest, error] = std::from_chars(member.data(), end, id);
-  if (error == std::errc() && rest == end && id != 0) return id;
+  if (const auto id = Number(member, 10)) return *id;
+  if (const auto id = Number(member, 16)) return *id;
   return absl::NotFoundError(
       absl::StrCat("no member is called \"", member, "\"; registry-cli member list shows them"));
 }

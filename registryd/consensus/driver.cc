@@ -188,6 +188,20 @@ void Driver::Transfer(NodeId to, TransferDone done) {
     std::move(done)(absl::UnavailableError("no other voter is reachable"));
     return;
   }
+  const auto newest = configurations_.Newest().second;
+  const Server* server = FindServer(*newest, to);
+  absl::Status refused;
+  if (server == nullptr) {
+    refused = absl::NotFoundError(Text("node ", to, " is no member"));
+  } else if (to == options_.id) {
+    refused = absl::AlreadyExistsError(Text("node ", to, " leads already"));
+  } else if (server->suffrage != Suffrage::kVoter) {
+    refused = absl::FailedPreconditionError(Text("node ", to, " has no vote; promote it first"));
+  }
+  if (!refused.ok()) {
+    std::move(done)(std::move(refused));
+    return;
+  }
   RaftShimUpdate update;
   const int rv = raft_shim_transfer(core_, now, to.value(), &update);
   if (rv == RAFT_SHIM_NOT_LEADER || rv == RAFT_SHIM_NOT_FOUND || rv == RAFT_SHIM_BAD_ID) {

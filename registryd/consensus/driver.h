@@ -111,8 +111,11 @@ class Driver {
   // After a batch of calls: followers that no entries went to learn the new commit index at once.
   void EndRound();
   // Hands leadership to `to` (0: the voter that is furthest). `done`: OK when this node no longer
-  // leads; UNAVAILABLE when it does not lead, nobody can take over, or nobody did within an
-  // election timeout. Proposals are refused meanwhile.
+  // leads and what it had taken is answered (the successor has all of it and commits it; what it
+  // does not within an election timeout is answered ABORTED); UNAVAILABLE when it does not lead,
+  // nobody can take over, or nobody did within an election timeout; NOT_FOUND, ALREADY_EXISTS,
+  // FAILED_PRECONDITION: `to` is no member, this node, or no voter. Proposals are refused
+  // meanwhile.
   using TransferDone = absl::AnyInvocable<void(absl::Status) &&>;
   void Transfer(NodeId to, TransferDone done);
   // Removes the log up to trailing_entries before `durable`, which the state machine has on disk.
@@ -178,6 +181,7 @@ class Driver {
   void HandOver();
   void ServeReads();
   void ReportLeadership();
+  void Abandon(LogIndex after);
   void FinishTransfer();
 
   // driver_send.cc
@@ -257,6 +261,7 @@ class Driver {
   PendingProposals pending_;
   ReadIndexRounds reads_;
   TransferDone transfer_done_;
+  int64_t transfer_ends_ms_ = 0;  // it has taken place, and this is how long its proposals may wait
 
   LogIndex handed_;   // last index given to the state machine
   LogIndex applied_;  // last index it reported

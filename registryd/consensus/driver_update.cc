@@ -51,6 +51,8 @@ void Driver::HandleEntries(LogIndex first, std::vector<LogEntry> entries) {
   REGISTRYD_CHECK(first > handed_, Text("entry ", first, " was applied and is overwritten"));
   REGISTRYD_CHECK(first + (entries.size() - 1) == LastIndex(),
                   "the log does not end where it should");
+  // Overwritten, where this node led before.
+  if (static_cast<Role>(raft_shim_role(core_)) != Role::kLeader) Abandon(first - 1);
   configurations_.Truncate(first);
   for (size_t i = 0; i < entries.size(); ++i) {
     if (entries[i].type != EntryType::kConfiguration) continue;
@@ -80,8 +82,11 @@ void Driver::HandleRole() {
     // What this node committed as leader will be applied here, and answered then. The commit index
     // may be further by now: the message that deposed it may have overwritten its entries and
     // committed others in one step.
-    for (ProposeDone& done : pending_.TakeAfter(led_commit_)) {
-      std::move(done)(absl::AbortedError("leadership was lost; the outcome is unknown"));
+    if (transfer_done_) {
+      // Whoever takes over was told to when it had all of them on its disk, so it will commit them.
+      transfer_ends_ms_ = static_cast<int64_t>(now_ms_) + options_.election_timeout_ms;
+    } else {
+      Abandon(led_commit_);
     }
     reads_.FailAll(absl::UnavailableError("leadership was lost; ask the new leader"));
   }
@@ -192,9 +197,18 @@ void Driver::ReportLeadership() {
   parts_.machine->OnLeadership(now);
 }
 
+// Their outcome is unknown.
+void Driver::Abandon(LogIndex after) {
+  for (ProposeDone& done : pending_.TakeAfter(after)) {
+    std::move(done)(absl::AbortedError("leadership was lost; the outcome is unknown"));
+  }
+}
+
 void Driver::FinishTransfer() {
   if (!transfer_done_) return;
   if (!Leads()) {
+    if (!pending_.empty() && static_cast<int64_t>(now_ms_) < transfer_ends_ms_) return;
+    Abandon(Commit());
     std::exchange(transfer_done_, {})(absl::OkStatus());
   } else if (raft_shim_transferee(core_) == 0) {
     std::exchange(transfer_done_, {})(

@@ -20,6 +20,7 @@ class PendingProposals {
   void Add(LogIndex index, Term term, ProposeDone done);
   ProposeDone Take(LogIndex index, Term term);
   std::vector<ProposeDone> TakeAfter(LogIndex index);
+  bool empty() const { return pending_.empty(); }
 
  private:
   struct Pending {

@@ -409,6 +409,40 @@ TEST_F(DriverTest, TransferTellsTheFollowerAndRefusesProposalsMeanwhile) {
   EXPECT_TRUE(done.ok()) << done;
 }
 
+// The successor was asked when it had every entry, so it commits what this leader had taken.
+TEST_F(DriverTest, WhatWasTakenBeforeATransferIsAnsweredByWhatTheSuccessorCommits) {
+  LeadThree();
+  h_.Propose({"a", "b"});
+  absl::Status done = absl::UnknownError("pending");
+  h_.driver->Transfer(NodeId(2), [&](absl::Status status) { done = status; });
+  const uint64_t last = Last(), term = TermNow();
+  h_.Accept(2, last);  // its disk was quicker than ours
+  ASSERT_EQ(h_.Take<TimeoutNow>().size(), 1u);
+  h_.From(2, RequestVote{Term(term + 1), NodeId(2), LogIndex(last), Term(term), true, false});
+  EXPECT_EQ(h_.driver->status().role, Role::kFollower);
+  EXPECT_THAT(h_.answers, ElementsAre(0, 0));
+  EXPECT_TRUE(absl::IsUnknown(done)) << done;
+  h_.Sync();
+  h_.Append(2, term + 1, last, term, last + 1, {Barrier(term + 1)});
+  h_.Sync();
+  EXPECT_TRUE(done.ok()) << done;
+  ASSERT_GE(h_.handed.size(), 2u);
+  EXPECT_TRUE(h_.handed.back().index >= LogIndex(last));
+}
+
+TEST_F(DriverTest, WhatASuccessorOverwritesIsAborted) {
+  LeadThree();
+  h_.Propose({"a", "b"});
+  absl::Status done = absl::UnknownError("pending");
+  h_.driver->Transfer(NodeId(2), [&](absl::Status status) { done = status; });
+  const uint64_t last = Last(), term = TermNow();
+  // Somebody else was elected, without them.
+  h_.Append(3, term + 1, last - 2, term, last - 2, {Barrier(term + 1)});
+  EXPECT_THAT(h_.answers, ElementsAre(1, 1));
+  EXPECT_TRUE(absl::IsAborted(h_.outcomes[0])) << h_.outcomes[0];
+  EXPECT_TRUE(done.ok()) << done;
+}
+
 TEST_F(DriverTest, TransferThatNobodyTakesUpEndsAndTheLeaderGoesOn) {
   LeadThree();
   absl::Status done = absl::UnknownError("pending"), stranger = done;
@@ -421,7 +455,9 @@ TEST_F(DriverTest, TransferThatNobodyTakesUpEndsAndTheLeaderGoesOn) {
   EXPECT_TRUE(absl::IsUnavailable(done)) << done;
   EXPECT_EQ(h_.driver->status().role, Role::kLeader);
   h_.driver->Transfer(NodeId(17), [&](absl::Status status) { stranger = status; });
-  EXPECT_TRUE(absl::IsUnavailable(stranger));
+  EXPECT_TRUE(absl::IsNotFound(stranger)) << stranger;
+  h_.driver->Transfer(NodeId(1), [&](absl::Status status) { stranger = status; });
+  EXPECT_TRUE(absl::IsAlreadyExists(stranger)) << stranger;
   h_.Propose({"x"});
   EXPECT_TRUE(absl::IsUnknown(h_.outcomes[0]));
 }
