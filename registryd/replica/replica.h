@@ -53,7 +53,7 @@ class Replica final : public consensus::StateMachine {
     // Where a replaced state is freed, which takes a while when it is large. Absent: on the loop.
     Loop* worker = nullptr;
   };
-  explicit Replica(Parts parts) : parts_(std::move(parts)), store_(parts_.store) {}
+  explicit Replica(Parts parts) : parts_(std::move(parts)) { store_.swap(parts_.store); }
 
   // Fills the state from the store and publishes the first view. Once, before anything else.
   absl::Status Load();
@@ -135,7 +135,7 @@ class Replica final : public consensus::StateMachine {
   template <class Due>
   void Release(Waiters* waiters, const absl::Status& status, Due due);
 
-  const Parts parts_;
+  Parts parts_;  // but the store, which may be replaced: store_
   std::vector<Observer*> observers_;
   std::function<void(LogIndex)> report_applied_;
   std::function<void()> report_removed_;

@@ -17,9 +17,7 @@
 #include "registryd/base/log.h"
 #include "registryd/base/loop.h"
 #include "registryd/base/metrics.h"
-#include "registryd/base/random.h"
 #include "registryd/base/text.h"
-#include "registryd/consensus/configuration_codec.h"
 #include "registryd/consensus/configuration_history.h"
 #include "registryd/consensus/forwarding_proposer.h"
 #include "registryd/consensus/membership_calls.h"
@@ -42,10 +40,12 @@
 #include "registryd/replica/replica_snapshots.h"
 #include "registryd/server/address.h"
 #include "registryd/server/cluster_setup.h"
+#include "registryd/server/first_start.h"
+#include "registryd/server/gauges.h"
+#include "registryd/server/hand_over.h"
 #include "registryd/server/joining.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
-#include "registryd/server/recovery.h"
 #include "registryd/server/security.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
@@ -64,8 +64,6 @@ constexpr int64_t kLeaderPatienceMs = 5'000;
 constexpr int64_t kLoopStuckMs = 10'000;
 
 constexpr int64_t kSnapshotTickMs = 10;
-constexpr int64_t kHandOverMs = 2'000;
-constexpr int kHandOverTries = 3;
 
 // Runs a callback on the loop when the leadership changed.
 class LeadershipHook final : public replica::Observer {
@@ -77,12 +75,6 @@ class LeadershipHook final : public replica::Observer {
  private:
   const std::function<void()> run_;
 };
-
-std::vector<InitialMember> InitialMembers(const Config& config) {
-  if (config.initial_cluster.empty()) return {};
-  auto members = ParseInitialCluster(config.initial_cluster);  // config.cc has checked it
-  return members.ok() ? *std::move(members) : std::vector<InitialMember>();
-}
 
 std::string HostName() {
   char name[256] = {};
@@ -111,8 +103,6 @@ struct Node::Impl {
   absl::Status Start();
   absl::Status ListenForPeers();
   absl::Status OpenStores();
-  absl::Status Bootstrap();
-  absl::Status Join();
   consensus::PeerIdentity PeerSelf() const {
     return {identity.cluster, identity.node, identity.name, peer_address, identity.data_id};
   }
@@ -120,14 +110,12 @@ struct Node::Impl {
   absl::Status StartServers();
   void StartForwarding();
   std::vector<operations::Audience::Peer> OtherMembers() const;
-  void HandOver();
   registry::v1::Member Myself() const;
   std::string NameOf(NodeId node) const;
   std::string ApiAddress() const;
   std::string HttpAddress() const;
   Health Alive() const;
   Health Ready() const;
-  void RefreshGauges() const;
   void Stop();
 
   const Config config;
@@ -188,20 +176,7 @@ absl::Status Node::Impl::OpenStores() {
   ASSIGN_OR_RETURN(data_dir, storage::DataDir::Lock(config.data_dir, config.name));
   ASSIGN_OR_RETURN(log, storage::RocksLogStore::Open({.dir = data_dir->log_dir(),
                                                       .reserve_bytes = config.disk_reserve_bytes}));
-  ASSIGN_OR_RETURN(auto known, log->LoadIdentity());
-  if (known) {
-    identity = *std::move(known);
-    if (config.force_new_cluster) {
-      RETURN_IF_ERROR(ForceNewCluster(*data_dir, *log, peer_address, &identity));
-    }
-  } else if (!config.restore.empty()) {
-    identity = {ClusterId(RandomId()), NodeId(RandomId()), config.name, RandomId()};
-    RETURN_IF_ERROR(RestoreBackup(config.restore, *data_dir, *log, identity, peer_address));
-  } else if (!config.join.empty()) {
-    RETURN_IF_ERROR(Join());
-  } else {
-    RETURN_IF_ERROR(Bootstrap());
-  }
+  ASSIGN_OR_RETURN(identity, OpenIdentity({config, *data_dir, *log, *peers, peer_address}));
   ASSIGN_OR_RETURN(known_members,
                    storage::KnownMembers::Open(data_dir->members_file(), identity.cluster));
   for (const InitialMember& member : InitialMembers(config)) {
@@ -240,41 +215,6 @@ absl::Status Node::Impl::ListenForPeers() {
   peer_address =
       Address{any ? HostName() : listen.host, static_cast<uint16_t>(peers->port())}.ToString();
   return absl::OkStatus();
-}
-
-// A directory without data: this node is a first member of the cluster that it was told of, or a
-// cluster of its own.
-absl::Status Node::Impl::Bootstrap() {
-  const std::vector<InitialMember> members = InitialMembers(config);
-  identity = {ClusterId(RandomId()), NodeId(RandomId()), config.name, RandomId()};
-  consensus::Configuration configuration;
-  if (members.empty()) {
-    configuration.push_back({identity.node, peer_address});
-  } else {
-    identity.cluster = ClusterIdOf(config.cluster_token, members);
-    identity.node = NodeIdOf(config.cluster_token, config.name);
-    for (const InitialMember& member : members) {
-      configuration.push_back({NodeIdOf(config.cluster_token, member.name), member.address});
-    }
-  }
-  ASSIGN_OR_RETURN(auto payload, consensus::EncodeConfiguration(configuration));
-  log::Info("a new cluster", {{"cluster", identity.cluster},
-                              {"name", identity.name},
-                              {"node", identity.node},
-                              {"members", configuration.size()}});
-  return log->Bootstrap(identity, {Term(1), consensus::EntryType::kConfiguration, payload});
-}
-
-// A directory without data, and a cluster that runs: this node becomes a member of it once the
-// leader says so (Joining).
-absl::Status Node::Impl::Join() {
-  identity = {ClusterId(), NodeId(RandomId()), config.name, RandomId()};
-  ASSIGN_OR_RETURN(identity.cluster, AskForCluster(*peers, config.join, PeerSelf()));
-  log::Info("joins a cluster", {{"cluster", identity.cluster},
-                                {"name", identity.name},
-                                {"node", identity.node},
-                                {"by", config.join}});
-  return log->Join(identity);
 }
 
 absl::Status Node::Impl::StartConsensus() {
@@ -462,7 +402,8 @@ absl::Status Node::Impl::StartServers() {
                 .worker = &worker}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
-  gauges = std::make_unique<metrics::ScrapeHook>([this] { RefreshGauges(); });
+  gauges = std::make_unique<metrics::ScrapeHook>(
+      [this] { RefreshGauges(*replica, raft->status(), config.insecure); });
   ASSIGN_OR_RETURN(http, gateway::HttpServer::Start(http_listen.host, http_listen.port,
                                                     [this](const gateway::HttpRequest& request) {
                                                       return pages->Answer(request);
@@ -508,31 +449,6 @@ Health Node::Impl::Ready() const {
   return {true, "ready"};
 }
 
-void Node::Impl::RefreshGauges() const {
-  const auto set = [](const char* name, const char* help, double value) {
-    metrics::GetGauge(name, help).Set(value);
-  };
-  const auto view = replica->view();
-  const consensus::RaftStatus status = raft->status();
-  set("registryd_instances", "Instances of all states.", static_cast<double>(view->instances));
-  set("registryd_services", "Services with at least one instance.",
-      static_cast<double>(view->services.size()));
-  set("registryd_leases", "Leases.", static_cast<double>(view->leases));
-  set("registryd_revision", "Revision of the view.", static_cast<double>(view->revision().value()));
-  set("registryd_raft_term", "Raft term.", static_cast<double>(status.term.value()));
-  set("registryd_raft_commit_index", "Committed index of the Raft log.",
-      static_cast<double>(status.commit.value()));
-  set("registryd_raft_applied_index", "Applied index of the Raft log.",
-      static_cast<double>(replica->applied().value()));
-  set("registryd_raft_first_index", "Oldest index that is still in the Raft log.",
-      static_cast<double>(status.first_index.value()));
-  set("registryd_is_leader", "1 on the leader when it is ready.", status.ready ? 1 : 0);
-  set("registryd_lag_seconds", "Time since this node knew itself level with the leader.",
-      static_cast<double>(replica->lag_ms()) / 1e3);
-  set("registryd_insecure", "1 when it listens beyond loopback without TLS.",
-      config.insecure ? 1 : 0);
-}
-
 std::string Node::Impl::NameOf(NodeId node) const {
   return node == identity.node ? identity.name : known_members->NameOf(node);
 }
@@ -554,33 +470,6 @@ registry::v1::Member Node::Impl::Myself() const {
   return member;
 }
 
-// A leader that goes lets somebody else lead first, so that writes pause for a moment only. Those
-// that wait here meanwhile are forwarded.
-void Node::Impl::HandOver() {
-  if (raft == nullptr || raft->status().role != consensus::Role::kLeader ||
-      raft->status().configuration->size() < 2) {
-    return;
-  }
-  absl::Status status;
-  // On a busy machine a follower may miss its time.
-  for (int tries = 0; tries < kHandOverTries; ++tries) {
-    auto handed = std::make_shared<std::promise<absl::Status>>();
-    raft->TransferLeadership(NodeId(),
-                             [handed](absl::Status now) { handed->set_value(std::move(now)); });
-    std::future<absl::Status> outcome = handed->get_future();
-    if (outcome.wait_for(std::chrono::milliseconds(kHandOverMs)) != std::future_status::ready) {
-      break;
-    }
-    status = outcome.get();
-    if (status.ok()) {
-      log::Info("leadership was handed over");
-      return;
-    }
-    if (raft->status().role != consensus::Role::kLeader) return;
-  }
-  log::Warning("leadership could not be handed over", {{"why", status}});
-}
-
 void Node::Impl::Stop() {
   if (std::exchange(stopped, true)) return;
   http = nullptr;
@@ -588,7 +477,7 @@ void Node::Impl::Stop() {
   if (liveness != nullptr) liveness->Stop();
   if (drains != nullptr) drains->Stop();
   if (joining != nullptr) joining->Stop();
-  HandOver();
+  if (raft != nullptr) HandOverLeadership(*raft);
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (relay != nullptr) relay->Stop();
   if (proposer != nullptr) proposer->Stop();

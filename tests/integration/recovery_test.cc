@@ -35,6 +35,9 @@ void WriteAll(const std::string& path, const std::string& bytes) {
 }
 
 std::map<std::string, std::string> Instances(Stubs& stubs, const std::string& prefix = "") {
+  // A connection to a process that was started again is made anew first.
+  registry::v1::StatusResponse status;
+  EXPECT_TRUE(WaitFor([&] { return stubs.Status(&status).ok(); }));
   std::map<std::string, std::string> all;
   for (const auto& [name, instance] : stubs.AllInstances()) {
     if (name.rfind(prefix, 0) == 0) all[name] = instance.DebugString();
@@ -124,8 +127,9 @@ TEST_F(BackupTest, ABackupOfAClusterUnderWritesIsAWholeClusterAgain) {
   EXPECT_EQ(response.revision(), status.info().revision() + 1);
   restored.Kill9();
   ASSERT_TRUE(restored.Start()) << restored.Log();
-  EXPECT_EQ(Instances(stubs, "default/fresh/").size(), 1u);
-  EXPECT_EQ(Instances(stubs, "default/kept/"), kept);
+  Stubs again(restored.address());
+  EXPECT_EQ(Instances(again, "default/fresh/").size(), 1u);
+  EXPECT_EQ(Instances(again, "default/kept/"), kept);
 }
 
 TEST_F(BackupTest, G10ADamagedBackupIsRefusedByNameAndLeavesNothingBehind) {

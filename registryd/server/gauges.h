@@ -1,0 +1,13 @@
+// What /metrics says of the node's state, set when it is asked for. Threads: any.
+#pragma once
+
+#include "registryd/consensus/driver.h"
+#include "registryd/replica/replica.h"
+
+namespace registryd::server {
+
+// `insecure`: it listens beyond loopback without TLS.
+void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus& raft,
+                   bool insecure);
+
+}  // namespace registryd::server
