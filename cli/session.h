@@ -3,8 +3,8 @@
 //
 //   ExitCode Run(const Options& options, Session& session) {
 //     absl::StatusOr<Client*> client = session.client();
-//     if (!client.ok()) return session.console().Usage(client.status());   // --server or --timeout
-//     is wrong
+//     // --server or --timeout is wrong
+//     if (!client.ok()) return session.console().Usage(client.status());
 //     ...
 //   }
 //

@@ -1,15 +1,13 @@
-// Checks: asks each service at its interval, and says when its state has
-// changed.
+// Checks: asks each service at its interval, and says when its state has changed.
 //
-//   Checks checks(&mailbox, [&](const std::string& key, bool passing, const
-//   std::string& why) {...}); checks.Set(services);                 // also on
-//   reload: what did not change goes on poll(..., checks.Tick()); //
-//   milliseconds until it has to be called again
+//   Checks checks(&mailbox, [&](const auto& key, bool passing, const std::string& why) {...});
+//   checks.Set(services);                 // also on reload: what did not change goes on
+//   poll(..., checks.Tick());             // milliseconds until it has to be called again
 //
-// A service is nothing until it has passed for the first time; then passing or
-// critical, after as many results in a row as its check says. A probe that
-// could not be asked changes nothing. Before the first pass it is asked ten
-// times a second. Threads: the main thread's; answers come through the mailbox.
+// A service is nothing until it has passed for the first time; then passing or critical, after as
+// many results in a row as its check says. A probe that could not be asked changes nothing. Before
+// the first pass it is asked ten times a second. Threads: the main thread's; answers come through
+// the mailbox.
 #pragma once
 
 #include <chrono>

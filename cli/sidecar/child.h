@@ -1,13 +1,11 @@
 // The process that `registry-cli run` starts and outlives.
 //
-//   absl::StatusOr<std::unique_ptr<Child>> child =
-//   Child::Start({"./my-service", "--port", "8080"}); poll on (*child)->fd():
-//   readable when the process has ended; then (*child)->Reap()
+//   absl::StatusOr<std::unique_ptr<Child>> child = Child::Start({"./my-service", "--port", "80"});
+//   poll on (*child)->fd(): readable when the process has ended; then (*child)->Reap()
 //
-// The child has a process group of its own, so that Ctrl-C reaches us first,
-// and its usual signals. When we die without a word (kill -9), the kernel sends
-// it SIGTERM, so that it does not go on unseen. Threads: start it from the main
-// thread, which must live as long as the process.
+// The child has a process group of its own, so that Ctrl-C reaches us first, and its usual signals.
+// When we die without a word (kill -9), the kernel sends it SIGTERM, so that it does not go on
+// unseen. Threads: start it from the main thread, which must live as long as the process.
 #pragma once
 
 #include <sys/types.h>

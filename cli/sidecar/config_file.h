@@ -1,11 +1,8 @@
-// The file of `registry-cli sidecar`, in TOML. deploy/sidecar.toml explains
-// every key.
+// The file of `registry-cli sidecar`, in TOML. deploy/sidecar.toml explains every key.
 //
-//   absl::StatusOr<std::vector<Service>> services =
-//   ReadSidecarFile("sidecar.toml", "default");
+//   absl::StatusOr<std::vector<Service>> services = ReadSidecarFile("sidecar.toml", "default");
 //
-// INVALID_ARGUMENT names the file, the line and the key; an unknown key is an
-// error.
+// INVALID_ARGUMENT names the file, the line and the key; an unknown key is an error.
 #pragma once
 
 #include <string>

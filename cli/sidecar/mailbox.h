@@ -1,9 +1,9 @@
-// What the sidecar's main thread waits for: signals, the child's end, and notes
-// from other threads, all as one file descriptor each in one poll().
+// What the sidecar's main thread waits for: signals, the child's end, and notes from other threads,
+// all as one file descriptor each in one poll().
 //
-//   Signals signals;                        // before any thread is made: they
-//   inherit the mask Mailbox mailbox; mailbox.Post([&] { ... }); // any thread;
-//   runs in RunPosted on the main thread
+//   Signals signals;                        // before any thread is made: they inherit the mask
+//   Mailbox mailbox;
+//   mailbox.Post([&] { ... });              // any thread; runs in RunPosted on the main thread
 #pragma once
 
 #include <functional>

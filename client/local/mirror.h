@@ -3,8 +3,8 @@
 //
 //   Mirror mirror;
 //   absl::StatusOr<std::optional<Mirror::Step>> step = mirror.Take(message);
-//   if (!step.ok()) ...             // DATA_LOSS: our picture is wrong; subscribe anew without
-//   resume else if (*step) Publish((*step)->view);
+//   if (!step.ok()) ...             // DATA_LOSS: our picture is wrong; subscribe anew, no resume
+//   else if (*step) Publish((*step)->view);
 //
 // Nothing is shown by halves: a snapshot in parts gives a step when it is whole, a page of changes
 // one step. Loop thread only.

@@ -1,9 +1,8 @@
 // A value that many threads read without locks while one replaces it.
 //
 //   Published<Table> table(std::make_unique<const Table>());
-//   { auto reading = table.Read(); reading->Use(); }          // keep it short: a writer waits for
-//   it table.Replace(std::make_unique<const Table>(...));        // frees the old one once nobody
-//   reads it
+//   { auto reading = table.Read(); reading->Use(); }      // keep it short: a writer waits for it
+//   table.Replace(std::make_unique<const Table>(...));    // frees the old one once nobody reads it
 //
 // Readers count themselves in and out, in a cell of their thread's, so that they do not share a
 // cache line; two atomic additions and no wait. A writer swaps the pointer and waits until the

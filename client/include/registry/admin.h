@@ -4,8 +4,8 @@
 //   auto admin = registry::Admin::Create();
 //   if (!admin.ok()) return admin.status();
 //   auto status = (*admin)->Status();
-//   if (status.ok()) for (const registry::Member& member : status->members) Print(member.name,
-//   member.applied_index);
+//   if (!status.ok()) return status.status();
+//   for (const registry::Member& one : status->members) Print(one.name, one.applied_index);
 //
 // Threads, options, retries and errors: as in client.h. An Admin has no thread.
 #pragma once

@@ -1,7 +1,8 @@
 // Client: registers instances with the registry and finds those of others.
 //
-//   auto client = registry::Client::Create();          // servers from REGISTRY_SERVER, else
-//   127.0.0.1:7400 if (!client.ok()) return client.status(); registry::LookupQuery query;
+//   auto client = registry::Client::Create();  // servers from REGISTRY_SERVER, or 127.0.0.1:7400
+//   if (!client.ok()) return client.status();
+//   registry::LookupQuery query;
 //   query.service = "web";
 //   auto web = (*client)->Lookup(query);
 //   if (!web.ok()) return web.status();

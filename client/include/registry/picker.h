@@ -1,9 +1,11 @@
 // Picker: chooses an instance for each call, from a live view, and learns from the outcomes.
 //
-//   registry::Picker picker(*subscription);                       // PickerOptions: policy,
-//   ejection, ... registry::Picked picked = picker.Pick(); if (!picked) return
-//   absl::UnavailableError(registry::ToString(picked.failure())); const absl::Time begin =
-//   absl::Now(); bool ok = Call(picked.endpoint()); picked.Done(ok, absl::Now() - begin);
+//   registry::Picker picker(*subscription);           // PickerOptions: policy, ejection, ...
+//   registry::Picked picked = picker.Pick();
+//   if (!picked) return absl::UnavailableError(registry::ToString(picked.failure()));
+//   const auto begin = std::chrono::steady_clock::now();
+//   const bool ok = Call(picked.endpoint());
+//   picked.Done(ok, absl::FromChrono(std::chrono::steady_clock::now() - begin));
 //
 // PASSING instances are picked. SUSPECT ones too where fewer than `panic_share` of both are
 // PASSING: a registry that loses sight of many at once must not send all the traffic to the few

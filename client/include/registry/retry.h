@@ -8,8 +8,10 @@
 //
 //   registry::Retry retry(options, &budget);
 //   absl::Status status = Call();
-//   while (std::optional<absl::Duration> pause = retry.Next(status)) { Wait(*pause); status =
-//   Call(); }
+//   while (std::optional<absl::Duration> pause = retry.Next(status)) {
+//     Wait(*pause);
+//     status = Call();
+//   }
 //
 // The pause before try n + 1 is drawn evenly from 0 to min(initial x multiplier^(n-1), max): gRPC's
 // proposal A6 (and "full jitter", AWS Architecture Blog 2015). The defaults are those of A6's

@@ -16,8 +16,8 @@ namespace {
 using ::testing::HasSubstr;
 
 class SidecarFileTest : public ::testing::Test {
-protected:
-  absl::StatusOr<std::vector<Service>> Read(const std::string &text) {
+ protected:
+  absl::StatusOr<std::vector<Service>> Read(const std::string& text) {
     const std::string path = dir_.path() + "/sidecar.toml";
     std::ofstream(path) << text;
     return ReadSidecarFile(path, "default");
@@ -28,11 +28,11 @@ protected:
 TEST_F(SidecarFileTest, DefaultsFillWhatIsLeftOut) {
   const auto services = Read("[[service]]\nname = \"web\"\nport = 8080\n");
   ASSERT_TRUE(services.ok()) << services.status();
-  const Service &web = services->front();
+  const Service& web = services->front();
   EXPECT_EQ(web.instance.ns, "default");
   EXPECT_EQ(web.instance.id, DefaultInstanceId(8080));
   EXPECT_EQ(web.instance.endpoints[0].host,
-            ""); // the address that faces the registry
+            "");  // the address that faces the registry
   EXPECT_EQ(web.instance.endpoints[0].port, 8080u);
   EXPECT_EQ(ToString(web.check.probe), "tcp://localhost:8080");
   EXPECT_FALSE(web.check.once);
@@ -64,12 +64,10 @@ advertise = "host"
 )");
   ASSERT_TRUE(services.ok()) << services.status();
   ASSERT_EQ(services->size(), 2u);
-  const Service &web = services->front();
+  const Service& web = services->front();
   EXPECT_EQ(web.key(), "shop/web/w-1");
-  EXPECT_EQ(web.instance.endpoints[0], (Endpoint{.name = "http",
-                                                 .host = "2001:db8::1",
-                                                 .port = 8443,
-                                                 .protocol = "h2"}));
+  EXPECT_EQ(web.instance.endpoints[0],
+            (Endpoint{.name = "http", .host = "2001:db8::1", .port = 8443, .protocol = "h2"}));
   EXPECT_EQ(ToString(web.check.probe), "grpc://localhost:80/shop.Web");
   EXPECT_EQ(web.check.probe.timeout, absl::Milliseconds(500));
   EXPECT_EQ(web.check.interval, absl::Seconds(1));
@@ -83,7 +81,7 @@ advertise = "host"
 
 TEST_F(SidecarFileTest, WrongFilesAreRefusedWithTheLine) {
   const std::string web = "[[service]]\nname = \"web\"\n";
-  const std::pair<std::string, const char *> kCases[] = {
+  const std::pair<std::string, const char*> kCases[] = {
       {"", "no [[service]]"},
       {"servers = \"a\"\n", "line 1: unknown key servers"},
       {"[service]\nname = \"web\"\n", "[[service]]"},
@@ -103,29 +101,22 @@ TEST_F(SidecarFileTest, WrongFilesAreRefusedWithTheLine) {
       {web + "port = 1\n" + web + "port = 1\n", "stands twice"},
       {"[[service]\n", "line 1"},
   };
-  for (const auto &[text, message] : kCases) {
+  for (const auto& [text, message] : kCases) {
     const auto services = Read(text);
-    ASSERT_EQ(services.status().code(), absl::StatusCode::kInvalidArgument)
-        << text;
-    EXPECT_THAT(std::string(services.status().message()), HasSubstr(message))
-        << text;
-    EXPECT_THAT(std::string(services.status().message()),
-                HasSubstr("sidecar.toml"))
-        << text;
+    ASSERT_EQ(services.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(services.status().message()), HasSubstr(message)) << text;
+    EXPECT_THAT(std::string(services.status().message()), HasSubstr("sidecar.toml")) << text;
   }
   EXPECT_FALSE(ReadSidecarFile(dir_.path() + "/absent", "default").ok());
 }
 
 TEST(LocalAddress, FacesTheRegistry) {
   EXPECT_EQ(*FacingAddress({"127.0.0.1:7400"}), "127.0.0.1");
-  EXPECT_EQ(*FacingAddress({"no-such-host.invalid:7400", "127.0.0.1:7400"}),
-            "127.0.0.1");
+  EXPECT_EQ(*FacingAddress({"no-such-host.invalid:7400", "127.0.0.1:7400"}), "127.0.0.1");
   const auto v6 = FacingAddress({"[::1]:7400"});
-  EXPECT_TRUE(!v6.ok() || *v6 == "::1"); // not every machine has IPv6
-  EXPECT_THAT(
-      std::string(
-          FacingAddress({"no-such-host.invalid:7400"}).status().message()),
-      HasSubstr("--advertise"));
+  EXPECT_TRUE(!v6.ok() || *v6 == "::1");  // not every machine has IPv6
+  EXPECT_THAT(std::string(FacingAddress({"no-such-host.invalid:7400"}).status().message()),
+              HasSubstr("--advertise"));
 }
 
 TEST(LocalAddress, AnIdNamesHostAndPort) {
@@ -134,5 +125,5 @@ TEST(LocalAddress, AnIdNamesHostAndPort) {
   EXPECT_NE(std::isalnum(static_cast<unsigned char>(id.front())), 0);
 }
 
-} // namespace
-} // namespace registry::cli
+}  // namespace
+}  // namespace registry::cli
