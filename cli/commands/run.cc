@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/sidecar_options.h"
 #include "cli/sidecar/config_file.h"
 #include "cli/sidecar/sidecar.h"
 
@@ -14,9 +15,10 @@ namespace {
 
 constexpr char kFooter[] =
     R"(The process is started at once; its instance is registered when the check passes, or, without --check, when
-the port is listened on. It leaves when the process ends, for whatever reason. On SIGTERM the instance drains and
-leaves first, then the process gets the signal. Other signals are passed on, the exit status is the process's: 127
-when it cannot be found, 126 when it cannot be run. A registry that is down does not keep the process from running.
+the port is listened on. It leaves when the process ends, for whatever reason. On SIGTERM the instance drains, until
+every caller that watches has acknowledged it, and leaves; then the process gets the signal. Other signals are passed
+on, the exit status is the process's: 127 when it cannot be found, 126 when it cannot be run. A registry that is down
+does not keep the process from running.
 
 Checks: http:/PATH, http://HOST:PORT/PATH, tcp, tcp://HOST:PORT, grpc, grpc:SERVICE; of localhost and --port where
 they name no other.
@@ -34,8 +36,7 @@ struct Options {
   InstanceSpec rest;
   std::string weight = "1";
   std::string port;
-  std::string ttl = "6s";
-  std::string drain_timeout = "5s";
+  SidecarArguments sidecar;
   std::string grace = "10s";
   std::vector<std::string> command;
 };
@@ -68,23 +69,13 @@ ExitCode Run(const Options& options, Session& session) {
   Console& console = session.console();
   auto service = ServiceOf(options, session.ns());
   if (!service.ok()) return console.Usage(service.status());
-  absl::StatusOr<ClientOptions> client = session.client_options();
-  if (!client.ok()) return console.Usage(client.status());
-  if (const auto servers = session.client(); !servers.ok()) return console.Usage(servers.status());
-  Sidecar::Options sidecar_options;
-  for (const auto& [flag, text, out] :
-       {std::tuple<const char*, const std::string*, absl::Duration*>{
-            "--ttl ", &options.ttl, &sidecar_options.registrar.ttl},
-        {"--drain-timeout ", &options.drain_timeout, &sidecar_options.drain_timeout},
-        {"--grace ", &options.grace, &sidecar_options.grace}}) {
-    const auto duration = ParsePositiveDuration(*text);
-    if (!duration.ok()) {
-      return console.Usage(absl::StrCat(flag, std::string(duration.status().message())));
-    }
-    *out = *duration;
+  absl::StatusOr<Sidecar::Options> sidecar_options = ParseSidecarOptions(options.sidecar, session);
+  if (!sidecar_options.ok()) return console.Usage(sidecar_options.status());
+  const auto grace = ParsePositiveDuration(options.grace);
+  if (!grace.ok()) {
+    return console.Usage(absl::StrCat("--grace ", std::string(grace.status().message())));
   }
-  sidecar_options.registrar.client = *std::move(client);
-  sidecar_options.registrar.note = [&console](const std::string& text) { console.Note(text); };
+  sidecar_options->grace = *grace;
 
   // Before any thread of ours, because it forks.
   auto child = Child::Start(options.command);
@@ -92,7 +83,7 @@ ExitCode Run(const Options& options, Session& session) {
     console.Note(std::string(child.status().message()));
     return static_cast<ExitCode>(absl::IsNotFound(child.status()) ? kNotFound : kNotRun);
   }
-  Sidecar sidecar(std::move(sidecar_options), &signals, {*service});
+  Sidecar sidecar(*std::move(sidecar_options), &signals, {*service});
   return static_cast<ExitCode>(sidecar.Run(*std::move(child)));
 }
 
@@ -133,12 +124,7 @@ void AddRun(CLI::App& app, Action* action) {
   command->add_option("--weight", options->weight, "Share of traffic, 1 to 65535")
       ->type_name("N")
       ->capture_default_str();
-  command->add_option("--ttl", options->ttl, "How long our silence is tolerated, 2s to 1h")
-      ->type_name("DURATION")
-      ->capture_default_str();
-  command->add_option("--drain-timeout", options->drain_timeout, "Limit of draining on SIGTERM")
-      ->type_name("DURATION")
-      ->capture_default_str();
+  AddSidecarOptions(command, &options->sidecar);
   command
       ->add_option("--grace", options->grace, "How long the process may take to stop, then SIGKILL")
       ->type_name("DURATION")

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/sidecar_options.h"
 #include "cli/sidecar/config_file.h"
 #include "cli/sidecar/sidecar.h"
 
@@ -27,8 +28,7 @@ Examples:
 
 struct Options {
   std::string file;
-  std::string ttl = "6s";
-  std::string drain_timeout = "5s";
+  SidecarArguments sidecar;
   bool check_only = false;
 };
 
@@ -38,15 +38,8 @@ ExitCode Run(const Options& options, Session& session) {
   const auto read = [file = options.file, ns = session.ns()] { return ReadSidecarFile(file, ns); };
   const auto services = read();
   if (!services.ok()) return console.Usage(services.status());
-  absl::StatusOr<ClientOptions> client = session.client_options();
-  if (!client.ok()) return console.Usage(client.status());
-  if (const auto servers = session.client(); !servers.ok()) return console.Usage(servers.status());
-  const auto ttl = ParsePositiveDuration(options.ttl);
-  if (!ttl.ok()) return console.Usage(absl::StrCat("--ttl ", std::string(ttl.status().message())));
-  const auto drain = ParsePositiveDuration(options.drain_timeout);
-  if (!drain.ok()) {
-    return console.Usage(absl::StrCat("--drain-timeout ", std::string(drain.status().message())));
-  }
+  absl::StatusOr<Sidecar::Options> sidecar_options = ParseSidecarOptions(options.sidecar, session);
+  if (!sidecar_options.ok()) return console.Usage(sidecar_options.status());
   if (options.check_only) {
     std::string text;
     for (const Service& service : *services) {
@@ -54,11 +47,8 @@ ExitCode Run(const Options& options, Session& session) {
     }
     return console.Print(text);
   }
-  Sidecar::Options sidecar_options{.drain_timeout = *drain, .reload = read};
-  sidecar_options.registrar = {.client = *std::move(client),
-                               .ttl = *ttl,
-                               .note = [&console](const std::string& text) { console.Note(text); }};
-  Sidecar sidecar(std::move(sidecar_options), &signals, *services);
+  sidecar_options->reload = read;
+  Sidecar sidecar(*std::move(sidecar_options), &signals, *services);
   return static_cast<ExitCode>(sidecar.Run(nullptr));
 }
 
@@ -72,12 +62,7 @@ void AddSidecar(CLI::App& app, Action* action) {
       ->type_name("FILE")
       ->required();
   command->add_flag("--check-config", options->check_only, "Read the file, show the checks, leave");
-  command->add_option("--ttl", options->ttl, "How long our silence is tolerated, 2s to 1h")
-      ->type_name("DURATION")
-      ->capture_default_str();
-  command->add_option("--drain-timeout", options->drain_timeout, "Limit of draining on SIGTERM")
-      ->type_name("DURATION")
-      ->capture_default_str();
+  AddSidecarOptions(command, &options->sidecar);
   command->footer(kFooter);
   command->callback(
       [=] { *action = [options](Session& session) { return Run(*options, session); }; });

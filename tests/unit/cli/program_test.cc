@@ -9,10 +9,8 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
-#include "tests/support/child_process.h"
-#include "tests/support/fake_registry_server.h"
-#include "tests/support/temp_dir.h"
 #include "tests/support/wait_for.h"
+#include "tests/unit/cli/program_fixture.h"
 
 namespace registry::cli {
 namespace {
@@ -22,28 +20,14 @@ using ::registryd::testing::FakeRegistryServer;
 using ::registryd::testing::Finished;
 using ::registryd::testing::ReadFile;
 using ::registryd::testing::RunProgram;
-using ::registryd::testing::TempDir;
 using ::registryd::testing::WaitFor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using Json = nlohmann::json;
 
-class ProgramTest : public ::testing::Test {
+class ProgramTest : public CliProcessTest {
  protected:
-  std::vector<std::string> Command(std::vector<std::string> words) const {
-    words.insert(words.begin(), registryd::testing::BinDir() + "/registry-cli");
-    return words;
-  }
-  Finished Cli(const std::vector<std::string>& words) {
-    return RunProgram(Command(words), {{"REGISTRY_SERVER", server_.address()}});
-  }
-  Finished Shell(const std::string& script) {
-    return RunProgram({"/bin/bash", "-c",
-                       "set -o pipefail; cli() { \"" + registryd::testing::BinDir() +
-                           "/registry-cli\" \"$@\"; }; " + script},
-                      {{"REGISTRY_SERVER", server_.address()}});
-  }
   void Add(const std::string& id, const std::string& endpoint = "http=10.0.0.1:80") {
     const Finished added =
         Cli({"register", "web", "--id", id, "--endpoint", endpoint, "--permanent"});
@@ -52,9 +36,6 @@ class ProgramTest : public ::testing::Test {
   size_t Instances() {
     return server_.Seen([](const auto& seen) { return seen.instances.size(); });
   }
-
-  FakeRegistryServer server_;
-  TempDir dir_;
 };
 
 TEST_F(ProgramTest, RegisterSendsAllThatWasWritten) {
@@ -100,7 +81,7 @@ TEST_F(ProgramTest, KeepRenewsUntilTheSignalThenDeregisters) {
     const std::string err = dir_.path() + "/err" + std::to_string(signal);
     ChildProcess keeper(
         Command({"register", "web", "--id", "i-1", "--endpoint", "10.0.0.1:80", "--keep"}), out,
-        err, {{"REGISTRY_SERVER", server_.address()}});
+        err, Environment());
     ASSERT_TRUE(WaitFor([&] { return ReadFile(out) != ""; })) << ReadFile(err);
     EXPECT_THAT(ReadFile(out), MatchesRegex("registered web/i-1, incarnation [0-9]+\n"));
     EXPECT_EQ(Instances(), 1U);
@@ -119,7 +100,7 @@ TEST_F(ProgramTest, KeepSaysWhenItsLeaseWasLostAndRegistersAgain) {
   const std::string err = dir_.path() + "/err";
   ChildProcess keeper(
       Command({"register", "web", "--id", "i-1", "--endpoint", "10.0.0.1:80", "--keep"}), out, err,
-      {{"REGISTRY_SERVER", server_.address()}});
+      Environment());
   ASSERT_TRUE(WaitFor([&] { return ReadFile(out) != ""; })) << ReadFile(err);
   server_.LoseLeases();
   EXPECT_TRUE(WaitFor([&] {

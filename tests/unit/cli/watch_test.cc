@@ -8,45 +8,30 @@
 #include "cli/output/change_lines.h"
 #include "cli/output/json.h"
 #include "nlohmann/json.hpp"
-#include "tests/support/child_process.h"
-#include "tests/support/fake_registry_server.h"
-#include "tests/support/temp_dir.h"
 #include "tests/support/wait_for.h"
+#include "tests/unit/cli/program_fixture.h"
 #include "tests/unit/cli/sample.h"
 
 namespace registry::cli {
 namespace {
 
 using ::registryd::testing::ChildProcess;
-using ::registryd::testing::FakeRegistryServer;
 using ::registryd::testing::Finished;
 using ::registryd::testing::ReadFile;
-using ::registryd::testing::RunProgram;
-using ::registryd::testing::TempDir;
 using ::registryd::testing::WaitFor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Json = nlohmann::json;
 
-class CliWatchTest : public ::testing::Test {
+class CliWatchTest : public CliProcessTest {
  protected:
-  std::vector<std::string> Command(std::vector<std::string> words) const {
-    words.insert(words.begin(), registryd::testing::BinDir() + "/registry-cli");
-    return words;
-  }
-  Finished Cli(const std::vector<std::string>& words) {
-    return RunProgram(Command(words), {{"REGISTRY_SERVER", server_.address()}});
-  }
   static std::vector<Json> Lines(const std::string& text) {
     std::vector<Json> lines;
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) lines.push_back(Json::parse(line));
     return lines;
   }
-
-  FakeRegistryServer server_;
-  TempDir dir_;
 };
 
 TEST_F(CliWatchTest, PrintsWhatIsThereAndEndsAtItsCount) {
@@ -65,7 +50,7 @@ TEST_F(CliWatchTest, OneObjectALineUntilItIsTerminated) {
   server_.Put("web", "a");
   const std::string out = dir_.path() + "/out";
   ChildProcess watch(Command({"watch", "web", "-o", "json"}), out, dir_.path() + "/err",
-                     {{"REGISTRY_SERVER", server_.address()}});
+                     Environment());
   ASSERT_TRUE(WaitFor([&] { return Lines(ReadFile(out)).size() == 1; }));
   server_.Put("web", "b");
   ASSERT_TRUE(WaitFor([&] { return Lines(ReadFile(out)).size() == 2; }));
@@ -108,10 +93,7 @@ TEST_F(CliWatchTest, EndsWhenNobodyReads) {
       static_cast<void>(WaitFor([&] { return over.load(); }, std::chrono::milliseconds(50)));
     }
   });
-  const Finished result =
-      RunProgram({"/bin/bash", "-c",
-                  "\"" + registryd::testing::BinDir() + "/registry-cli\" watch web | head -1"},
-                 {{"REGISTRY_SERVER", server_.address()}});
+  const Finished result = Shell("cli watch web | head -1");
   over = true;
   writer.join();
   EXPECT_EQ(result.exit, 0) << result.err;
