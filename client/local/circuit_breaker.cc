@@ -42,7 +42,7 @@ bool CircuitBreaker::AllowSlow() {
   return false;
 }
 
-void CircuitBreaker::Record(bool ok) {
+void CircuitBreaker::RecordAt(int64_t now, bool ok) {
   switch (state_.load(std::memory_order_acquire)) {
     case State::kHalfOpen:
       return RecordHalfOpen(ok);
@@ -51,7 +51,6 @@ void CircuitBreaker::Record(bool ok) {
     case State::kClosed:
       break;
   }
-  const int64_t now = time_->NowNanos();
   window_.Add(now, ok);
   if (ok) {
     if (in_a_row_.load(std::memory_order_relaxed) != 0) {

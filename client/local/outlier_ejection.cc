@@ -7,8 +7,7 @@ namespace registry {
 OutlierEjection::OutlierEjection(const OutlierEjectionOptions& options, const TimeSource* time)
     : options_(options), time_(time) {}
 
-bool OutlierEjection::Report(Host& host, bool ok) {
-  const int64_t now = time_->NowNanos();
+bool OutlierEjection::ReportAt(int64_t now, Host& host, bool ok) {
   host.window_.Add(now, ok);
   if (ok) {
     if (host.in_a_row_.load(std::memory_order_relaxed) != 0) {

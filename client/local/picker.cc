@@ -12,12 +12,6 @@ namespace {
 constexpr uint32_t kAttempts = 4;
 constexpr size_t kNeighbours = 64;
 
-bool CanBeUsed(PickTarget* target) {
-  TargetFigures& figures = *target->figures;
-  if (figures.host && figures.shared->ejection->Ejected(*figures.host)) return false;
-  return !figures.breaker || figures.breaker->Allow();
-}
-
 }  // namespace
 
 const char* ToString(PickFailure failure) {
@@ -78,10 +72,16 @@ Picked PickerCore::Pick(const PickRequest& request) {
   }
   // Ejected ones are better than none; those behind an open breaker are not.
   TargetFigures& figures = *targets[first]->figures;
-  if (!figures.breaker || figures.breaker->Allow()) return Take(targets[first]);
+  if (!shared_->options.instance_breaker || figures.breaker->Allow()) return Take(targets[first]);
   if (service != nullptr) service->Cancel();
   if (metrics != nullptr) metrics->OnPick(nullptr);
   return Picked(PickFailure::kCircuitOpen);
+}
+
+bool PickerCore::CanBeUsed(PickTarget* target) const {
+  TargetFigures& figures = *target->figures;
+  if (shared_->ejection && shared_->ejection->Ejected(*figures.host)) return false;
+  return !shared_->options.instance_breaker || figures.breaker->Allow();
 }
 
 Picked PickerCore::Take(PickTarget* target) const {
@@ -184,10 +184,11 @@ void Picked::Done(bool ok, absl::Duration latency) {
   TargetFigures& figures = *target_->figures;
   PickerShared& shared = *figures.shared;
   figures.load.End();
-  figures.load.Report(shared.options.time->NowNanos(), ok, latency);
-  const bool ejected = figures.host && shared.ejection->Report(*figures.host, ok);
-  if (figures.breaker) figures.breaker->Record(ok);
-  if (shared.service_breaker) shared.service_breaker->Record(ok);
+  const int64_t now = shared.options.time->NowNanos();  // once for all
+  figures.load.Report(now, ok, latency);
+  const bool ejected = shared.ejection && shared.ejection->ReportAt(now, *figures.host, ok);
+  if (shared.options.instance_breaker) figures.breaker->RecordAt(now, ok);
+  if (shared.service_breaker) shared.service_breaker->RecordAt(now, ok);
   if (ClientMetrics* metrics = shared.options.metrics; metrics != nullptr) {
     metrics->OnOutcome(*target_->instance, ok, latency);
     if (ejected) metrics->OnEjection(*target_->instance);
@@ -198,8 +199,9 @@ void Picked::Done(bool ok, absl::Duration latency) {
 void Picked::Drop() {
   TargetFigures& figures = *target_->figures;
   figures.load.End();
-  if (figures.breaker) figures.breaker->Cancel();
-  if (figures.shared->service_breaker) figures.shared->service_breaker->Cancel();
+  PickerShared& shared = *figures.shared;
+  if (shared.options.instance_breaker) figures.breaker->Cancel();
+  if (shared.service_breaker) shared.service_breaker->Cancel();
   std::exchange(target_, nullptr)->Release();
 }
 

@@ -28,7 +28,8 @@ struct PickerShared {
   std::optional<CircuitBreaker> service_breaker;
 };
 
-// Aligned so that all that a pick looks at is in one cache line.
+// All that a pick looks at is in the first cache line. Whether `host` and `breaker` are there, the
+// picker's options say: asking them here would cost the lines behind them.
 struct alignas(64) TargetFigures {
   explicit TargetFigures(std::shared_ptr<PickerShared> owner);
   ~TargetFigures();
@@ -39,7 +40,7 @@ struct alignas(64) TargetFigures {
   std::optional<CircuitBreaker> breaker;
 };
 
-struct PickTarget {
+struct alignas(64) PickTarget {
   void Hold() { held.fetch_add(1, std::memory_order_relaxed); }
   void Release() {
     if (held.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
@@ -70,6 +71,7 @@ class PickerCore : public ViewListener {
     std::shared_ptr<const PickTable> choice;
   };
 
+  bool CanBeUsed(PickTarget* target) const;
   std::vector<InstancePtr> Usable(const View& view) const;
   Picked Take(PickTarget* target) const;
   void Replace(const ViewPtr& view);

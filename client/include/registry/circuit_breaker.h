@@ -45,7 +45,8 @@ class CircuitBreaker {
 
   // False: do not call. True: call, and then Record or Cancel.
   bool Allow();
-  void Record(bool ok);
+  void Record(bool ok) { RecordAt(time_->NowNanos(), ok); }
+  void RecordAt(int64_t now_ns, bool ok);  // the same for who has just asked that clock
   // The call was not made, or says nothing.
   void Cancel();
 

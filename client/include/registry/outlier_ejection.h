@@ -61,7 +61,9 @@ class OutlierEjection {
   void SetHosts(size_t hosts) { hosts_.store(hosts, std::memory_order_relaxed); }
 
   // A call's outcome. True: this one ejected the host.
-  bool Report(Host& host, bool ok);
+  bool Report(Host& host, bool ok) { return ReportAt(time_->NowNanos(), host, ok); }
+  // The same for who has just asked that clock.
+  bool ReportAt(int64_t now_ns, Host& host, bool ok);
 
   // An ejection that has lasted its time ends here.
   bool Ejected(Host& host);
