@@ -23,6 +23,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}
 execute_process(COMMAND ${CMAKE_COMMAND} --build ${WORK}/build COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${WORK}/build/consumer COMMAND_ERROR_IS_FATAL ANY)
 execute_process(COMMAND ${WORK}/build/consumer_local COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${WORK}/build/consumer_fake COMMAND_ERROR_IS_FATAL ANY)
 file(GLOB_RECURSE leaked ${WORK}/prefix/*.pb.h)
 if(leaked)
   message(FATAL_ERROR "generated headers are installed: ${leaked}")
