@@ -33,11 +33,11 @@ ViewPtr SubscriptionState::view() const {
   return view_;
 }
 
-SubscriptionStatus SubscriptionState::status() const {
+SubscriptionStatus SubscriptionState::status(TimePoint now) const {
   std::lock_guard lock(mutex_);
   SubscriptionStatus status = status_;
   if (heard_at_ != TimePoint{}) {
-    status.age = absl::FromChrono(Clock::now() - heard_at_) + age_when_read_;
+    status.age = absl::FromChrono(now - heard_at_) + age_when_read_;
   }
   return status;
 }

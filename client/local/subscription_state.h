@@ -34,7 +34,7 @@ class SubscriptionState {
   const SubscriptionOptions& options() const { return options_; }
 
   ViewPtr view() const;
-  SubscriptionStatus status() const;
+  SubscriptionStatus status(TimePoint now = Clock::now()) const;
   absl::Status WaitReady(absl::Duration timeout) const;
   absl::Status WaitRevision(uint64_t revision, absl::Duration timeout) const;
 

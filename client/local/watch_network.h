@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/local/clock.h"
 #include "registry/v1/discovery.pb.h"
 
 namespace registry {
@@ -45,6 +46,9 @@ class WatchNetwork {
   virtual const std::string& name(size_t server) const = 0;  // "host:port"
   // Where other calls have had their last answer.
   virtual size_t preferred() const = 0;
+
+  // The time of what it delivers; a test may have one of its own.
+  virtual TimePoint Now() const { return Clock::now(); }
 };
 
 }  // namespace registry

@@ -179,7 +179,7 @@ void Watches::Unsubscribe(Watch* watch) {
 }
 
 void Watches::OnMessage(const v1::WatchResponse& message) {
-  const TimePoint now = Clock::now();
+  const TimePoint now = network_->Now();
   heard_at_ = now;
   const auto found = by_number_.find(message.subscription());
   if (found == by_number_.end()) return;  // of an earlier subscription
@@ -264,7 +264,7 @@ void Watches::SendAcknowledgements() {
 void Watches::OnSent() { SendAcknowledgements(); }
 
 void Watches::OnEnd(const absl::Status& status) {
-  Fail(status.ok() ? absl::UnavailableError("it ended the watch") : status, Clock::now());
+  Fail(status.ok() ? absl::UnavailableError("it ended the watch") : status, network_->Now());
 }
 
 void Watches::Fail(const absl::Status& why, TimePoint now) {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -78,11 +79,13 @@ class MemoryNetwork : public WatchNetwork {
     std::lock_guard lock(registry_->mutex_);
     auto stream = std::make_unique<Stream>(this, listener, registry_->life_);
     open_ = stream.get();
+    ++opened;
     return stream;
   }
   size_t servers() const override { return 1; }
   const std::string& name(size_t /*server*/) const override { return name_; }
   size_t preferred() const override { return 0; }
+  TimePoint Now() const override { return now ? *now : Clock::now(); }
 
   // Hands over what the registry has to say.
   void Deliver() {
@@ -103,6 +106,8 @@ class MemoryNetwork : public WatchNetwork {
   }
 
   std::map<std::string, uint64_t> acknowledged;  // by service
+  size_t opened = 0;                             // streams
+  std::optional<TimePoint> now;                  // a time of the test's own
 
  private:
   struct Subscription {

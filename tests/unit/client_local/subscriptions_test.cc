@@ -53,6 +53,54 @@ TEST(SubscriptionsTest, ViewsFollowUnderChangesAndBreaks) {
   reader.join();
 }
 
+// In virtual time: the timers fire in order, and nothing waits.
+TEST(WatchesTest, TheRegistryIsAwayForAnHour) {
+  MemoryRegistry registry;
+  registry.Put("web", "a");
+  MemoryNetwork network(&registry);
+  network.now = Clock::now();
+  Watches watches(&network, {}, [](const Watches::StatePtr&) {});
+  const auto state =
+      std::make_shared<SubscriptionState>(WatchQuery{.service = "web"}, SubscriptionOptions{});
+  watches.Add(state);
+  const auto turn = [&] {
+    watches.Tick(*network.now);
+    network.Deliver();
+    watches.Tick(*network.now);
+  };
+  turn();
+  ASSERT_TRUE(state->status().live);
+  const ViewPtr before = state->view();
+  const TimePoint gone_at = *network.now;
+  const TimePoint back_at = gone_at + std::chrono::hours(1);
+  const size_t opened = network.opened;
+  do {
+    watches.Tick(*network.now);
+    registry.Break();  // whatever is open breaks before a word
+    network.Deliver();
+    watches.Tick(*network.now);
+    ASSERT_GT(watches.NextTimer(), *network.now) << "it does not try again without a pause";
+    network.now = watches.NextTimer();
+  } while (*network.now < back_at);
+  // Every two seconds at least, and not in a loop.
+  EXPECT_GE(network.opened - opened, 1'800u);
+  EXPECT_LE(network.opened - opened, 36'000u);
+  const SubscriptionStatus away = state->status(*network.now);
+  EXPECT_FALSE(away.live);
+  EXPECT_TRUE(away.ready);
+  EXPECT_GE(away.age, absl::Hours(1));
+  EXPECT_LE(away.age, absl::Hours(1) + absl::Seconds(2));
+  EXPECT_EQ(state->view(), before) << "the last known good view stays";
+  // It is back: the next try goes on where the view stands.
+  const uint64_t last = registry.Put("web", "b");
+  turn();
+  EXPECT_TRUE(state->status(*network.now).live);
+  EXPECT_EQ(state->view()->revision, last);
+  EXPECT_EQ(state->view()->instances.size(), 2u);
+  EXPECT_EQ(state->status().resyncs, 0u);
+  watches.Stop();
+}
+
 TEST(SubscriptionsTest, ABlockedCallbackHoldsUpOnlyItsOwnAcknowledgement) {
   MemoryRegistry registry;
   MemoryClient client(&registry);
