@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstPause{200};
 constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr absl::Duration kDrainTurn = absl::Milliseconds(200);
 
 Health ToHealth(Registrar::State state) {
   switch (state) {
@@ -32,7 +33,8 @@ Health ToHealth(Registrar::State state) {
 
 bool Registrar::Slot::settled() const {
   if (wanted == State::kOut) return told == State::kOut && !forget;
-  return told == wanted && told_message == message && told_spec == spec;
+  return told == wanted && told_message == message && told_spec == spec &&
+         (wanted != State::kDraining || acknowledged);
 }
 
 Registrar::Registrar(Options options) : options_(std::move(options)) {
@@ -129,6 +131,8 @@ void Registrar::Serve() {
       slot.told_message = copy.told_message;
       slot.told_spec = copy.told_spec;
       slot.incarnation = copy.incarnation;
+      slot.acknowledged = copy.acknowledged;
+      slot.waiting_for = copy.waiting_for;
       if (slot.forget && slot.wanted == State::kOut && slot.told == State::kOut) slots_.erase(key);
       if (!brought.ok()) failed = brought;
     }
@@ -167,8 +171,9 @@ absl::Status Registrar::Bring(const std::string& key, Slot* slot) {
     slot->told = State::kOut;
     slot->told_message.clear();
     if (options_.note) {
-      options_.note(absl::StrCat(InstanceName(slot->spec), " left",
-                                 slot->why.reason.empty() ? "" : ": ", slot->why.reason));
+      options_.note(absl::StrCat(
+          InstanceName(slot->spec), " left", slot->why.reason.empty() ? "" : ": ", slot->why.reason,
+          slot->waiting_for.empty() ? "" : "; not acknowledged by ", slot->waiting_for));
     }
     return absl::OkStatus();
   }
@@ -176,12 +181,15 @@ absl::Status Registrar::Bring(const std::string& key, Slot* slot) {
     slot->told = State::kDraining;  // nobody knows it: there is nothing to drain
     slot->told_message = slot->message;
     slot->told_spec = slot->spec;
+    slot->acknowledged = true;
     return absl::OkStatus();
   }
   if (slot->told == State::kOut || slot->told_spec != slot->spec) {
     if (const absl::Status entered = Enter(key, slot); !entered.ok()) return entered;
   }
-  if (slot->told == slot->wanted && slot->told_message == slot->message) return absl::OkStatus();
+  if (slot->told == slot->wanted && slot->told_message == slot->message) {
+    return slot->wanted == State::kDraining ? AskDrained(slot) : absl::OkStatus();
+  }
   const auto set =
       client_->SetHealth({.ns = slot->spec.ns, .service = slot->spec.service, .id = slot->spec.id},
                          ToHealth(slot->wanted), slot->message);
@@ -189,6 +197,24 @@ absl::Status Registrar::Bring(const std::string& key, Slot* slot) {
   if (!set.ok()) return set.status();
   slot->told = slot->wanted;
   slot->told_message = slot->message;
+  slot->acknowledged = false;
+  return absl::OkStatus();
+}
+
+// In short turns: others drain meanwhile, and a second signal ends it soon.
+absl::Status Registrar::AskDrained(Slot* slot) {
+  if (admin_ == nullptr) {
+    auto admin = Admin::Create(options_.client);
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
+  }
+  const auto result =
+      admin_->Drain({.ns = slot->spec.ns, .service = slot->spec.service, .id = slot->spec.id},
+                    kDrainTurn, slot->message);
+  if (absl::IsNotFound(result.status())) slot->told = State::kOut;  // somebody took it out
+  if (!result.ok()) return result.status();
+  slot->acknowledged = result->drained;
+  slot->waiting_for = WaitingFor(*result);
   return absl::OkStatus();
 }
 

@@ -1,21 +1,20 @@
 // Registrar: brings the registry to what is wanted, and keeps it there.
 //
-//   Registrar registrar({.client = options, .ttl = absl::Seconds(6), .note =
-//   note}); registrar.Want("default/web/i-1", spec,
-//   Registrar::State::kPassing); registrar.Want("default/web/i-1", spec,
-//   Registrar::State::kCritical, "GET /health: 503");
+//   Registrar registrar({.client = options, .ttl = absl::Seconds(6), .note = note});
+//   registrar.Want("default/web/i-1", spec, Registrar::State::kPassing);
+//   registrar.Want("default/web/i-1", spec, Registrar::State::kCritical, "GET /health: 503");
 //   registrar.Leave("default/web/i-1", {.reason = "process exited 137", .process_exit = true});
 //   registrar.WaitSettled(absl::Seconds(5));
 //
-// It compares what is wanted with what the registry was last told, and tells
-// the difference; what fails is tried again after a jitterless pause of 0.2 to
-// 5 s. So it does not matter whether the registry is there when the service
-// starts. All instances hang on one lease: the first one begins it and the
-// client library renews it; the others are attached. When the lease is lost,
-// everything is registered anew.
+// It compares what is wanted with what the registry was last told, and tells the difference; what
+// fails is tried again after a jitterless pause of 0.2 to 5 s. So it does not matter whether the
+// registry is there when the service starts. kDraining is settled when every live subscriber has
+// acknowledged it (promise G7). All instances hang on one lease: the first one begins it and the
+// client library renews it; the others are attached. When the lease is lost, everything is
+// registered anew.
 //
-// Threads: any for the methods, which do not block but for WaitSettled; one of
-// its own for the calls; `note` is called by several.
+// Threads: any for the methods, which do not block but for WaitSettled; one of its own for the
+// calls; `note` is called by several.
 #pragma once
 
 #include <condition_variable>
@@ -28,6 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "registry/admin.h"
 #include "registry/client.h"
 
 namespace registry::cli {
@@ -66,6 +66,9 @@ class Registrar {
     std::string told_message;
     InstanceSpec told_spec;
     uint64_t incarnation = 0;
+    // Of a drain: everybody who watches knows; else who does not.
+    bool acknowledged = false;
+    std::string waiting_for;
     bool settled() const;
   };
 
@@ -73,6 +76,7 @@ class Registrar {
   // One step of one slot, without the lock. OK: done as far as the copy says.
   absl::Status Bring(const std::string& key, Slot* slot);
   absl::Status Enter(const std::string& key, Slot* slot);
+  absl::Status AskDrained(Slot* slot);
   void OnEvent(const RegistrationEvent& event);
   bool Settled() const;  // with the lock
 
@@ -86,6 +90,7 @@ class Registrar {
 
   // The worker's.
   std::unique_ptr<Client> client_;
+  std::unique_ptr<Admin> admin_;  // for the first drain
   std::unique_ptr<Registration> lease_;
   std::string lease_key_;  // of the slot that the lease began with
   std::thread worker_;

@@ -1,18 +1,15 @@
-// Sidecar: registers services while their checks pass, and takes them out
-// before they end.
+// Sidecar: registers services while their checks pass, and takes them out before they end.
 //
 //   const Signals signals;                        // before any thread
 //   Sidecar sidecar({.registrar = ..., .note = note}, &signals, services);
-//   return sidecar.Run(std::move(child));         // null: services of other
-//   containers
+//   return sidecar.Run(std::move(child));         // null: services of other containers
 //
-// With a child it is what stands between an init and a program: signals are
-// passed on, the exit status is the child's, orphans are reaped. The order of a
-// stop (SIGTERM, SIGINT, SIGQUIT): the instances drain, then they leave, then
-// the child gets the signal, and after `grace` SIGKILL. A second one of these
-// signals skips the drain. A child that dies by itself leaves at once, with the
-// reason "process exited 137". SIGHUP reloads where there is a `reload`, else
-// it is passed on.
+// With a child it is what stands between an init and a program: signals are passed on, the exit
+// status is the child's, orphans are reaped. The order of a stop (SIGTERM, SIGINT, SIGQUIT): the
+// instances drain until every caller that watches has acknowledged it, or `drain_timeout` has
+// passed; then they leave; then the child gets the signal, and after `grace` SIGKILL. A second one
+// of these signals skips the drain. A child that dies by itself leaves at once, with the reason
+// "process exited 137". SIGHUP reloads where there is a `reload`, else it is passed on.
 //
 // Threads: the main thread runs it; the Registrar's and the Prober's beside it.
 #pragma once
@@ -51,8 +48,8 @@ class Sidecar {
  private:
   enum class Phase {
     kServing,
-    kDraining,  // until the registry knows, or drain_timeout
-    kLeaving,   // the same
+    kDraining,  // until the callers know, or drain_timeout
+    kLeaving,   // until the registry knows, or drain_timeout
     kEnding,    // the child has its signal, until it ends, or grace
     kGone,      // the child has ended; until the registry knows
   };

@@ -3,10 +3,9 @@
 //   REGISTRY_SERVER=127.0.0.1:7400 example_grpc_service health
 //
 // The service is the one of gRPC's health protocol, and says that it serves.
-#include <signal.h>
-
 #include <iostream>
 
+#include "client/examples/stop_signal.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "registry/client.h"
 #include "registry/grpc/registered_server.h"
@@ -29,12 +28,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: " << argv[0] << " SERVICE\n";
     return 2;
   }
-  // Before the first thread, so that no thread takes the signals away from sigwait.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const StopSignal stop;
 
   auto client = registry::Client::Create();
   if (!client.ok()) {
@@ -46,15 +40,13 @@ int main(int argc, char** argv) {
   builder.RegisterService(&health);
   registry::RegisteredServerOptions options;
   options.spec.service = argv[1];
-  options.drain = absl::Milliseconds(200);
   auto server = registry::RegisteredServer::Start(**client, builder, options);
   if (!server.ok()) {
     std::cerr << server.status() << "\n";
     return 1;
   }
   std::cout << "serving on port " << (*server)->port() << std::endl;
-  int signal = 0;
-  sigwait(&signals, &signal);
+  stop.Wait();
   const absl::Status ended = (*server)->Shutdown();
   std::cout << "ended " << ended << std::endl;
   return ended.ok() ? 0 : 1;

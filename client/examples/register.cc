@@ -1,11 +1,11 @@
-// Registers one instance and keeps it registered until SIGINT or SIGTERM:
+// Registers one instance and keeps it registered until SIGINT or SIGTERM, then takes it out without
+// a failed call:
 //
 //   REGISTRY_SERVER=127.0.0.1:7400 example_register web 10.0.0.7 8080
-#include <signal.h>
-
 #include <cstdlib>
 #include <iostream>
 
+#include "client/examples/stop_signal.h"
 #include "registry/client.h"
 
 int main(int argc, char** argv) {
@@ -13,12 +13,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: " << argv[0] << " SERVICE HOST PORT\n";
     return 2;
   }
-  // Before the first thread, so that no thread takes the signals away from sigwait.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const StopSignal stop;
 
   auto client = registry::Client::Create();
   if (!client.ok()) {
@@ -40,8 +35,10 @@ int main(int argc, char** argv) {
   }
   std::cout << "registered " << (*registration)->specs()[0].id << std::endl;
 
-  int signal = 0;
-  sigwait(&signals, &signal);
+  stop.Wait();
+  // Nobody who watches calls us any more when it returns OK; the calls under way can be finished.
+  const absl::Status drained = (*registration)->Drain(absl::Seconds(5), "stopping");
+  std::cout << "drained " << drained << std::endl;
   const absl::Status gone = (*registration)->Deregister();
   std::cout << "deregistered " << gone << std::endl;
   return gone.ok() ? 0 : 1;

@@ -1,10 +1,9 @@
 // Prints the instances of a service, then every change, until SIGINT or SIGTERM:
 //
 //   REGISTRY_SERVER=127.0.0.1:7400 example_watch web
-#include <signal.h>
-
 #include <iostream>
 
+#include "client/examples/stop_signal.h"
 #include "registry/client.h"
 
 int main(int argc, char** argv) {
@@ -12,12 +11,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: " << argv[0] << " SERVICE\n";
     return 2;
   }
-  // Before the first thread, so that no thread takes the signals away from sigwait.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const StopSignal stop;
 
   auto client = registry::Client::Create();
   if (!client.ok()) {
@@ -38,7 +32,6 @@ int main(int argc, char** argv) {
     std::cerr << subscription.status() << "\n";
     return 1;
   }
-  int signal = 0;
-  sigwait(&signals, &signal);
+  stop.Wait();
   return 0;
 }

@@ -1,6 +1,5 @@
 #include "registry/grpc/registered_server.h"
 
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -46,11 +45,9 @@ RegisteredServer::~RegisteredServer() { Shutdown().IgnoreError(); }
 
 absl::Status RegisteredServer::Shutdown() {
   std::call_once(shutdown_, [this] {
-    // Where the registry does not answer nobody can be told; the calls under way are finished all
-    // the same.
-    if (registration_->SetHealth(Health::kDraining, "the server stops").ok()) {
-      std::this_thread::sleep_for(absl::ToChronoMilliseconds(options_.drain));
-    }
+    // Where somebody has not acknowledged it in time, or the registry does not answer, the calls
+    // under way are finished all the same.
+    registration_->Drain(options_.drain, "the server stops").IgnoreError();
     server_->Shutdown(gpr_time_add(
         gpr_now(GPR_CLOCK_MONOTONIC),
         gpr_time_from_millis(absl::ToInt64Milliseconds(options_.grace), GPR_TIMESPAN)));

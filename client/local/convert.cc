@@ -268,6 +268,29 @@ InstancesPage ToPage(const v1::ListInstancesResponse& message) {
   return page;
 }
 
+Subscriber ToSubscriber(const v1::Subscriber& message) {
+  return {.client_id = message.client_id(),
+          .client_name = message.client_name(),
+          .address = message.address(),
+          .node = message.node(),
+          .watches = message.watches(),
+          .connected = message.connected(),
+          .acknowledged_revision = message.acknowledged_revision(),
+          .behind = message.behind(),
+          .applied_ms = message.applied_ms(),
+          .applied_max_ms = message.applied_max_ms()};
+}
+
+DrainResult ToResult(const v1::DrainResponse& message) {
+  DrainResult result{.revision = message.revision(),
+                     .drained = message.drained(),
+                     .instance = ToInstance(message.instance())};
+  for (const auto& one : message.waiting_for()) result.waiting_for.push_back(ToSubscriber(one));
+  result.unreachable_nodes = {message.unreachable_nodes().begin(),
+                              message.unreachable_nodes().end()};
+  return result;
+}
+
 absl::StatusOr<Lease> ToLease(const v1::GrantedLease& message) {
   if (message.lease_id() == 0 || message.epoch() == 0 || message.ttl_ms() <= 0) {
     return MalformedAnswer("a lease without id, epoch or ttl");

@@ -9,10 +9,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "registry/past.h"
 #include "registry/types.h"
 #include "registry/v1/discovery.pb.h"
 #include "registry/v1/lease.pb.h"
 #include "registry/v1/registration.pb.h"
+#include "registry/v1/subscribers.pb.h"
 #include "registry/v1/types.pb.h"
 
 namespace registry {
@@ -35,6 +37,9 @@ AnswerInfo ToInfo(const v1::AnswerInfo& message);
 LookupResult ToResult(const v1::LookupResponse& message);
 ServicesPage ToPage(const v1::ListServicesResponse& message);
 InstancesPage ToPage(const v1::ListInstancesResponse& message);
+
+Subscriber ToSubscriber(const v1::Subscriber& message);
+DrainResult ToResult(const v1::DrainResponse& message);
 
 absl::StatusOr<Lease> ToLease(const v1::GrantedLease& message);
 absl::StatusOr<RegisterResult> ToResult(const v1::RegisterRequest& request,

@@ -2,6 +2,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "registry/past.h"
 
 namespace registry {
 
@@ -43,6 +45,18 @@ absl::StatusOr<Health> ParseHealth(const std::string& word) {
   }
   return absl::InvalidArgumentError(
       absl::StrCat("health: must be passing, suspect, critical or draining, is \"", word, "\""));
+}
+
+std::string WaitingFor(const DrainResult& result) {
+  std::vector<std::string> who;
+  for (const Subscriber& one : result.waiting_for) {
+    who.push_back(absl::StrCat(one.client_name.empty() ? one.client_id : one.client_name, " at ",
+                               one.address, " (", one.behind, " revisions behind)"));
+  }
+  for (const std::string& node : result.unreachable_nodes) {
+    who.push_back(absl::StrCat("those of node ", node, ", which does not answer"));
+  }
+  return absl::StrJoin(who, ", ");
 }
 
 }  // namespace registry

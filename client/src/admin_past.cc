@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "client/local/convert.h"
+#include "client/src/calls.h"
 #include "client/src/client_core.h"
 #include "registry/admin.h"
 #include "registry/v1/history.grpc.pb.h"
@@ -24,19 +25,6 @@ Change ToChange(const v1::Change& message) {
   if (message.has_before()) change.before = ToInstance(message.before());
   if (message.has_after()) change.after = ToInstance(message.after());
   return change;
-}
-
-Subscriber ToSubscriber(const v1::Subscriber& message) {
-  return {.client_id = message.client_id(),
-          .client_name = message.client_name(),
-          .address = message.address(),
-          .node = message.node(),
-          .watches = message.watches(),
-          .connected = message.connected(),
-          .acknowledged_revision = message.acknowledged_revision(),
-          .behind = message.behind(),
-          .applied_ms = message.applied_ms(),
-          .applied_max_ms = message.applied_max_ms()};
 }
 
 v1::Moment ToProto(const Moment& moment) {
@@ -168,23 +156,7 @@ absl::StatusOr<SubscribersResult> Admin::ListSubscribers(const std::string& ns,
 
 absl::StatusOr<DrainResult> Admin::Drain(const InstanceRef& instance, absl::Duration wait,
                                          const std::string& message) {
-  v1::DrainRequest request;
-  *request.mutable_request_id() = core_->ids().Next();
-  *request.mutable_instance() = registry::ToProto(instance);
-  request.set_message(message);
-  request.set_wait_ms(absl::ToInt64Milliseconds(wait));
-  v1::DrainResponse response;
-  const absl::Status status =
-      Ask<v1::Subscribers>(*core_, "Drain", core_->timeout() + absl::ToChronoMilliseconds(wait),
-                           true, &v1::Subscribers::StubInterface::Drain, request, &response);
-  if (!status.ok()) return status;
-  DrainResult result{.revision = response.revision(),
-                     .drained = response.drained(),
-                     .instance = ToInstance(response.instance())};
-  for (const auto& one : response.waiting_for()) result.waiting_for.push_back(ToSubscriber(one));
-  result.unreachable_nodes = {response.unreachable_nodes().begin(),
-                              response.unreachable_nodes().end()};
-  return result;
+  return registry::Drain(*core_, instance, message, ToSteady(wait));
 }
 
 }  // namespace registry

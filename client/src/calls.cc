@@ -1,9 +1,14 @@
 #include "client/src/calls.h"
 
+#include <algorithm>
+
 #include "client/local/convert.h"
+#include "registry/v1/subscribers.grpc.pb.h"
 
 namespace registry {
 namespace {
+
+constexpr Millis kDrainSlice(5'000);
 
 absl::StatusOr<ChangeResult> ToChange(uint64_t revision, bool has_instance,
                                       const v1::Instance& instance) {
@@ -73,6 +78,35 @@ absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& inst
                           });
   if (!status.ok()) return status;
   return ToChange(response.revision(), response.has_instance(), response.instance());
+}
+
+absl::StatusOr<DrainResult> Drain(ClientCore& core, const InstanceRef& instance,
+                                  const std::string& message, Clock::duration wait) {
+  const TimePoint end = Clock::now() + wait;
+  const TimePoint answer_by = end + core.timeout();
+  v1::DrainRequest request;
+  // One id for all slices: said once. Who lets the instance serve again meanwhile is not overruled.
+  *request.mutable_request_id() = core.ids().Next();
+  *request.mutable_instance() = ToProto(instance);
+  request.set_message(message);
+  while (true) {
+    const TimePoint now = Clock::now();
+    // Where there are several servers, a try may take half of the call's time.
+    const Clock::duration left = std::min(end - now, (answer_by - now) * 2 / 5);
+    const Millis slice =
+        std::clamp(std::chrono::duration_cast<Millis>(left), Millis(1), kDrainSlice);
+    request.set_wait_ms(slice.count());
+    v1::DrainResponse response;
+    const absl::Status status = core.servers().Call(
+        {.name = "Drain",
+         .timeout = std::min<Clock::duration>(answer_by - now, core.timeout() + 2 * slice),
+         .write = true},
+        [&](const Server& server, grpc::ClientContext* context) {
+          return v1::Subscribers::NewStub(server.channel)->Drain(context, request, &response);
+        });
+    if (!status.ok()) return status;
+    if (response.drained() || Clock::now() >= end) return ToResult(response);
+  }
 }
 
 absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,

@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/src/client_core.h"
+#include "registry/past.h"
 #include "registry/types.h"
 #include "registry/v1/registration.pb.h"
 
@@ -24,6 +25,12 @@ absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& upda
 
 absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& instance, Health health,
                                        const std::string& message, Clock::duration timeout);
+
+// Turns the instance DRAINING and waits, `wait` at most, until every live subscriber has
+// acknowledged that; beyond it the client's timeout for the answer. Asks in slices of a few seconds,
+// so that a node that falls silent does not take the whole wait.
+absl::StatusOr<DrainResult> Drain(ClientCore& core, const InstanceRef& instance,
+                                  const std::string& message, Clock::duration wait);
 
 absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,
                                          Clock::duration timeout);

@@ -121,8 +121,8 @@ void ClientLoop::Run() {
     reports_.Tick(now);
     watches_.Tick(now);
     network_.Tick();
-    const TimePoint next =
-        std::min({renewals_.NextTimer(), reregistrations_.NextTimer(), watches_.NextTimer()});
+    const TimePoint next = std::min({renewals_.NextTimer(), reregistrations_.NextTimer(),
+                                     reports_.NextTimer(), watches_.NextTimer()});
     const gpr_timespec deadline = next == TimePoint::max() ? gpr_inf_future(GPR_CLOCK_MONOTONIC)
                                                            : GrpcDeadline(next - Clock::now());
     void* tag = nullptr;

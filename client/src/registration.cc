@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -28,6 +29,8 @@ const char* ToString(RegistrationEvent::Kind kind) {
 }
 
 namespace {
+
+constexpr Millis kDrainPause(50);
 
 // Takes the instances out, but not those that another owner has registered since.
 absl::Status TakeOut(ClientCore& core, const RenewalEntry::LeftBehind& left,
@@ -63,6 +66,14 @@ absl::Status TakeOut(ClientCore& core, const RenewalEntry::LeftBehind& left,
 // has been said.
 absl::Status Remembered(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
+}
+
+absl::Status NotDrained(const InstanceRef& instance, const DrainResult& result,
+                        absl::Duration within) {
+  return absl::DeadlineExceededError(absl::StrCat(
+      instance.ns, "/", instance.service, "/", instance.id, " is DRAINING, but within ",
+      absl::FormatDuration(within), " these have not acknowledged it: ", WaitingFor(result),
+      "; drain again to go on waiting"));
 }
 
 }  // namespace
@@ -148,6 +159,41 @@ absl::Status Registration::SetHealth(Health health, const std::string& message) 
     core_->loop().Report(entry_);
   }
   return Remembered(status);
+}
+
+absl::Status Registration::Drain(absl::Duration within, const std::string& message) {
+  const TimePoint end = Clock::now() + ToSteady(within);
+  if (core_->forked()) return ForkedError();
+  core_->callbacks().Remove(entry_.get());  // it would say PASSING again
+  // All of them first, so that their callers hear of all before the first one is waited for.
+  absl::Status status = SetHealth(Health::kDraining, message);
+  if (!status.ok() && !IsTransient(status.code()) && !absl::IsDeadlineExceeded(status)) {
+    return status;
+  }
+  for (size_t i = 0; i < entry_->size();) {
+    const TimePoint now = Clock::now();
+    const InstanceRef instance = entry_->ref(i);
+    if (instance.incarnation == 0) {
+      status = absl::UnavailableError(absl::StrCat(instance.ns, "/", instance.service, "/",
+                                                   instance.id, " is not registered yet"));
+    } else {
+      const auto result = registry::Drain(*core_, instance, message, end - now);
+      if (result.ok() && result->drained) {
+        ++i;
+        continue;
+      }
+      if (result.ok()) return NotDrained(instance, *result, within);
+      status = result.status();
+      // A lost lease: the next life of the instance is drained.
+      if (!IsTransient(status.code()) && !absl::IsDeadlineExceeded(status) &&
+          !absl::IsNotFound(status) && !absl::IsFailedPrecondition(status)) {
+        return status;
+      }
+    }
+    if (Clock::now() + kDrainPause >= end) return status;
+    std::this_thread::sleep_for(kDrainPause);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace registry

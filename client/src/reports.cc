@@ -146,6 +146,8 @@ void Reports::Done(Attempt* attempt) {
       entry->ContentTold(call->report.content_version);
     } else {
       ++task->index;
+      // What was said meanwhile may have arrived before this one: it is told again.
+      if (call->report.health_version != entry->health_version()) entry->HealthTold(0);
     }
     return;
   }

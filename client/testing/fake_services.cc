@@ -1,7 +1,9 @@
 #include "client/testing/fake_services.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
+#include "registry/v1/subscribers.grpc.pb.h"
 #include "registryd/wire/api_codec.h"
 
 namespace registry {
@@ -270,6 +273,67 @@ class DiscoveryFake final : public v1::Discovery::WithCallbackMethod_Watch<v1::D
   FakeState* const state_;
 };
 
+class SubscribersFake final : public v1::Subscribers::Service {
+ public:
+  explicit SubscribersFake(FakeState* state) : state_(state) {}
+
+  grpc::Status ListSubscribers(grpc::ServerContext*, const v1::ListSubscribersRequest* request,
+                               v1::ListSubscribersResponse* response) override {
+    const std::string ns = request->namespace_().empty() ? "default" : request->namespace_();
+    const uint64_t revision =
+        request->waiting_for() != 0 ? request->waiting_for() : state_->revision() + 1;
+    Fill(state_->Behind(ns + "/" + request->service() + "/", revision), state_->revision(),
+         response->mutable_subscribers());
+    FillInfo(*state_, state_->revision(), response->mutable_info());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Drain(grpc::ServerContext* context, const v1::DrainRequest* request,
+                     v1::DrainResponse* response) override {
+    auto target = wire::TargetFromApi("instance", request->instance());
+    if (!target.ok()) return ToGrpc(target.status());
+    const auto reply = state_->Submit(
+        wire::RequestIdFromApi(request->request_id()),
+        core::SetHealth{*std::move(target), core::Report::kDraining, request->message()});
+    if (!reply.ok()) return ToGrpc(reply.status());
+    const core::InstancePtr instance = std::get<core::InstanceReply>(reply->value).instance;
+    const uint64_t revision = instance->changed.value();
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(request->wait_ms());
+    std::vector<FakeState::Watcher> behind;
+    while (!(behind = state_->Behind(instance->name().text(), revision)).empty() &&
+           std::chrono::steady_clock::now() < end && !context->IsCancelled()) {
+      std::this_thread::sleep_for(kLookEvery);
+    }
+    response->set_revision(revision);
+    response->set_drained(behind.empty());
+    wire::InstanceToApi(*instance, response->mutable_instance());
+    Fill(behind, revision, response->mutable_waiting_for());
+    return grpc::Status::OK;
+  }
+
+ private:
+  static constexpr std::chrono::milliseconds kLookEvery{5};
+
+  static void Fill(const std::vector<FakeState::Watcher>& watchers, uint64_t revision,
+                   google::protobuf::RepeatedPtrField<v1::Subscriber>* out) {
+    for (const FakeState::Watcher& watcher : watchers) {
+      v1::Subscriber* one = out->Add();
+      one->set_client_id(watcher.client_id);
+      one->set_client_name(watcher.client_name);
+      one->set_node("fake");
+      one->set_watches(watcher.prefix + "*");
+      one->set_connected(true);
+      one->set_acknowledged_revision(watcher.acknowledged);
+      one->set_behind(revision - std::min(revision, watcher.acknowledged));
+      one->set_applied_ms(-1);
+      one->set_applied_max_ms(-1);
+    }
+  }
+
+  FakeState* const state_;
+};
+
 class ClusterFake final : public v1::Cluster::Service {
  public:
   explicit ClusterFake(FakeState* state) : state_(state) {}
@@ -290,10 +354,11 @@ class ClusterFake final : public v1::Cluster::Service {
 
 struct FakeServices::Parts {
   explicit Parts(FakeState* state)
-      : registration(state), lease(state), discovery(state), cluster(state) {}
+      : registration(state), lease(state), discovery(state), subscribers(state), cluster(state) {}
   RegistrationFake registration;
   LeaseFake lease;
   DiscoveryFake discovery;
+  SubscribersFake subscribers;
   ClusterFake cluster;
 };
 
@@ -305,6 +370,7 @@ void FakeServices::Register(grpc::ServerBuilder* builder) {
   builder->RegisterService(&parts_->registration);
   builder->RegisterService(&parts_->lease);
   builder->RegisterService(&parts_->discovery);
+  builder->RegisterService(&parts_->subscribers);
   builder->RegisterService(&parts_->cluster);
 }
 

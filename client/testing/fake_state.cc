@@ -115,6 +115,33 @@ bool FakeState::ChangesAfter(uint64_t revision, std::vector<Change>* changes,
   return true;
 }
 
+void FakeState::AddWatcher(const WatcherKey& key, Watcher watcher) {
+  std::lock_guard lock(mutex_);
+  watchers_[key] = std::move(watcher);
+}
+
+void FakeState::Acknowledge(const WatcherKey& key, uint64_t revision) {
+  std::lock_guard lock(mutex_);
+  const auto found = watchers_.find(key);
+  if (found != watchers_.end()) found->second.acknowledged = revision;
+}
+
+void FakeState::RemoveWatcher(const WatcherKey& key) {
+  std::lock_guard lock(mutex_);
+  watchers_.erase(key);
+}
+
+std::vector<FakeState::Watcher> FakeState::Behind(const std::string& name,
+                                                  uint64_t revision) const {
+  std::lock_guard lock(mutex_);
+  std::vector<Watcher> behind;
+  for (const auto& [key, watcher] : watchers_) {
+    const bool watches = name.compare(0, watcher.prefix.size(), watcher.prefix) == 0;
+    if (watches && watcher.acknowledged < revision) behind.push_back(watcher);
+  }
+  return behind;
+}
+
 void FakeState::WaitChange(uint64_t revision, const bool& stop) const {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, kBeat,

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -43,6 +44,20 @@ class FakeState {
   // longer kept.
   bool ChangesAfter(uint64_t revision, std::vector<Change>* changes, uint64_t* up_to) const;
 
+  // Who watches: one subscription of one stream. It is waited for by drains until it is removed.
+  struct Watcher {
+    std::string client_id;
+    std::string client_name;
+    std::string prefix;  // of the instances' names
+    uint64_t acknowledged = 0;
+  };
+  using WatcherKey = std::pair<const void*, uint64_t>;
+  void AddWatcher(const WatcherKey& key, Watcher watcher);
+  void Acknowledge(const WatcherKey& key, uint64_t revision);
+  void RemoveWatcher(const WatcherKey& key);
+  // Those whose prefix begins `name`, and who have not acknowledged the revision.
+  std::vector<Watcher> Behind(const std::string& name, uint64_t revision) const;
+
   // Until a change after `revision`, `stop` becomes true (call Wake), or a beat is due.
   void WaitChange(uint64_t revision, const bool& stop) const;
   void Wake();
@@ -57,6 +72,7 @@ class FakeState {
   registryd::core::Registry registry_;
   std::map<std::string, registryd::core::InstancePtr> instances_;  // by name
   std::deque<Change> changes_;
+  std::map<WatcherKey, Watcher> watchers_;
   uint64_t kept_from_ = 0;
 };
 

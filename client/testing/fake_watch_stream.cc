@@ -153,6 +153,9 @@ void FakeWatchStream::Subscribe(const v1::Subscribe& request) {
       subscription.resync = "the cursor is of another cluster";
     }
   }
+  state_->AddWatcher({this, request.subscription()}, {.client_id = hello_.client_id(),
+                                                      .client_name = hello_.client_name(),
+                                                      .prefix = subscription.prefix});
   std::lock_guard lock(mutex_);
   subscriptions_[request.subscription()] = std::move(subscription);
 }
@@ -160,7 +163,13 @@ void FakeWatchStream::Subscribe(const v1::Subscribe& request) {
 void FakeWatchStream::OnReadDone(bool ok) {
   if (!ok) return End();
   if (request_.has_subscribe()) Subscribe(request_.subscribe());
+  if (request_.has_hello()) hello_ = request_.hello();
+  if (request_.has_acknowledge()) {
+    state_->Acknowledge({this, request_.acknowledge().subscription()},
+                        request_.acknowledge().revision());
+  }
   if (request_.has_unsubscribe()) {
+    state_->RemoveWatcher({this, request_.unsubscribe().subscription()});
     std::lock_guard lock(mutex_);
     subscriptions_.erase(request_.unsubscribe().subscription());
   }
@@ -190,6 +199,7 @@ void FakeWatchStream::OnWriteDone(bool /*ok*/) {
 
 void FakeWatchStream::OnDone() {
   thread_.join();
+  for (const auto& [number, subscription] : subscriptions_) state_->RemoveWatcher({this, number});
   delete this;
 }
 

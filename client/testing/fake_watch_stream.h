@@ -50,6 +50,7 @@ class FakeWatchStream final : public grpc::ServerBidiReactor<v1::WatchRequest, v
 
   FakeState* const state_;
   v1::WatchRequest request_;
+  v1::Hello hello_;
   bool over_ = false;  // guarded by the state's mutex
 
   std::mutex mutex_;  // guards the next three

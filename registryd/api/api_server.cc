@@ -16,7 +16,6 @@
 #include "registryd/api/open_streams.h"
 #include "registryd/api/registration_service.h"
 #include "registryd/api/subscribers_service.h"
-#include "registryd/base/check.h"
 #include "registryd/base/text.h"
 
 namespace registryd::api {
@@ -71,7 +70,6 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
                                                             Parts parts) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  REGISTRYD_CHECK(parts.access != nullptr, "a server that nobody may be asked for");
   auto impl = std::make_unique<Impl>(parts);
   grpc::ServerBuilder builder;
   const bool v6 = host.find(':') != std::string::npos;

@@ -50,6 +50,7 @@ TEST_F(ExamplesTest, RegisterWatchLookupAndLeave) {
   EXPECT_THAT(found.out, HasSubstr("PASSING default 10.0.0.7 8080"));
   instance->Signal(SIGTERM);
   EXPECT_EQ(instance->Wait(), 0);
+  EXPECT_THAT(ReadFile(OutFile("register")), HasSubstr("drained OK"));
   ASSERT_TRUE(Says("watch", "- i-"));
   watch->Signal(SIGTERM);
   EXPECT_EQ(watch->Wait(), 0);

@@ -17,6 +17,7 @@
 #include "tests/support/script_server.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/watch_client.h"
 
 namespace registryd::testing {
 namespace {
@@ -24,22 +25,20 @@ namespace {
 using registry::v1::Instance;
 
 class SidecarTest : public ::testing::Test {
-protected:
+ protected:
   void SetUp() override { ASSERT_TRUE(daemon_.Start()) << daemon_.Log(); }
 
   // Starts registry-cli with these words; its output is in Err().
-  void Cli(std::vector<std::string> words, const std::string &server = "") {
+  void Cli(std::vector<std::string> words, const std::string& server = "") {
     words.insert(words.begin(), {BinDir() + "/registry-cli", "--server",
                                  server.empty() ? daemon_.address() : server});
-    process_ = std::make_unique<ChildProcess>(words, dir_.path() + "/out",
-                                              dir_.path() + "/err");
+    process_ = std::make_unique<ChildProcess>(words, dir_.path() + "/out", dir_.path() + "/err");
   }
   // A process that does nothing, or what the script says.
-  void RunWeb(uint16_t port, const std::vector<std::string> &options,
-              const std::string &script = "exec tail -f /dev/null") {
-    std::vector<std::string> words{
-        "run",    "--service",         "web", "--id", "web-1",
-        "--port", std::to_string(port)};
+  void RunWeb(uint16_t port, const std::vector<std::string>& options,
+              const std::string& script = "exec tail -f /dev/null") {
+    std::vector<std::string> words{"run",    "--service",         "web", "--id", "web-1",
+                                   "--port", std::to_string(port)};
     words.insert(words.end(), options.begin(), options.end());
     words.insert(words.end(), {"--", "/bin/bash", "-c", script});
     Cli(words);
@@ -47,21 +46,18 @@ protected:
   std::string Err() const { return ReadFile(dir_.path() + "/err"); }
   std::string Out() const { return ReadFile(dir_.path() + "/out"); }
 
-  std::optional<Instance> Find(const std::string &id,
-                               const std::string &service = "web") {
+  std::optional<Instance> Find(const std::string& id, const std::string& service = "web") {
     Stubs stubs(daemon_.address());
     const auto all = stubs.AllInstances();
     const auto found = all.find("default/" + service + "/" + id);
-    return found == all.end() ? std::nullopt
-                              : std::optional<Instance>(found->second);
+    return found == all.end() ? std::nullopt : std::optional<Instance>(found->second);
   }
-  bool Healthy(const std::string &id, const std::string &service = "web") {
+  bool Healthy(const std::string& id, const std::string& service = "web") {
     const auto found = Find(id, service);
     return found && found->health() == registry::v1::HEALTH_PASSING;
   }
   pid_t ChildPid() {
-    const Finished found =
-        RunProgram({"/usr/bin/pgrep", "-P", std::to_string(process_->pid())});
+    const Finished found = RunProgram({"/usr/bin/pgrep", "-P", std::to_string(process_->pid())});
     return found.out.empty() ? 0 : std::stoi(found.out);
   }
 
@@ -70,26 +66,29 @@ protected:
   std::unique_ptr<ChildProcess> process_;
 };
 
-ScriptServer::Script Healthz(const std::atomic<bool> &ok) {
-  return [&ok](ScriptServer::Connection &peer) {
-    if (!peer.ReadSome())
-      return;
+ScriptServer::Script Healthz(const std::atomic<bool>& ok) {
+  return [&ok](ScriptServer::Connection& peer) {
+    if (!peer.ReadSome()) return;
     peer.Send(ok ? "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
                  : "HTTP/1.1 503 Oh\r\nContent-Length: 4\r\n\r\nsick");
   };
 }
 
 TEST_F(SidecarTest, AKilledProcessLeavesAtOnceAndItsStatusIsPassedOn) {
-  ScriptServer listens([](ScriptServer::Connection &) {});
+  ScriptServer listens([](ScriptServer::Connection&) {});
   RunWeb(listens.port(), {"--ttl", "1h"});
   ASSERT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
   EXPECT_EQ(Find("web-1")->spec().endpoints(0).host(),
-            "127.0.0.1"); // faces the registry
+            "127.0.0.1");  // faces the registry
   kill(ChildPid(), SIGKILL);
   // The lease has an hour: only the news of the death takes it out.
   EXPECT_TRUE(WaitFor([&] { return !Find("web-1"); })) << Err();
   EXPECT_EQ(process_->Wait(), 137) << Err();
   EXPECT_NE(Err().find("process exited 137"), std::string::npos) << Err();
+  // The registry keeps the reason.
+  const Finished history = RunProgram(
+      {BinDir() + "/registry-cli", "--server", daemon_.address(), "history", "web", "-o", "wide"});
+  EXPECT_NE(history.out.find("process exited 137"), std::string::npos) << history.out;
 }
 
 TEST_F(SidecarTest, ItIsNotRegisteredBeforeItListens) {
@@ -109,7 +108,7 @@ TEST_F(SidecarTest, ItIsNotRegisteredBeforeItListens) {
   std::ofstream(dir_.path() + "/go") << "go";
   EXPECT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
   process_->Signal(SIGTERM);
-  EXPECT_EQ(process_->Wait(), 143) << Err(); // perl has no handler
+  EXPECT_EQ(process_->Wait(), 143) << Err();  // perl has no handler
 }
 
 TEST_F(SidecarTest, ItFollowsItsCheck) {
@@ -125,14 +124,13 @@ TEST_F(SidecarTest, ItFollowsItsCheck) {
     const auto web = Find("web-1");
     return web && web->health() == registry::v1::HEALTH_CRITICAL;
   })) << Err();
-  EXPECT_NE(Find("web-1")->health_message().find("503 Oh: sick"),
-            std::string::npos);
+  EXPECT_NE(Find("web-1")->health_message().find("503 Oh: sick"), std::string::npos);
   ok = true;
   EXPECT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
 }
 
 TEST_F(SidecarTest, SigtermTakesItOutBeforeTheProcessIsTold) {
-  ScriptServer listens([](ScriptServer::Connection &) {});
+  ScriptServer listens([](ScriptServer::Connection&) {});
   // The process writes down whether the registry still knew it when it was told
   // to stop.
   RunWeb(listens.port(), {},
@@ -140,8 +138,7 @@ TEST_F(SidecarTest, SigtermTakesItOutBeforeTheProcessIsTold) {
              " instances web -o json > " + dir_.path() +
              "/seen; exit 7' TERM; "
              "echo ready; while :; do read -t 0.05 <> <(:); done");
-  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1") && !Out().empty(); }))
-      << Err();
+  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1") && !Out().empty(); })) << Err();
   process_->Signal(SIGTERM);
   EXPECT_EQ(process_->Wait(), 7) << Err();
   const std::string seen = ReadFile(dir_.path() + "/seen");
@@ -149,12 +146,53 @@ TEST_F(SidecarTest, SigtermTakesItOutBeforeTheProcessIsTold) {
   EXPECT_EQ(seen.find("web-1"), std::string::npos) << seen;
 }
 
+TEST_F(SidecarTest, G7TheProcessIsToldToStopWhenItsCallersKnow) {
+  ScriptServer listens([](ScriptServer::Connection&) {});
+  RunWeb(listens.port(), {"--drain-timeout", "10m"},
+         "trap 'echo told; exit 7' TERM; echo ready; while :; do read -t 0.05 <> <(:); done");
+  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1") && !Out().empty(); })) << Err();
+  registry::v1::Hello hello;
+  hello.set_client_id("cart-7");
+  WatchClient cart(
+      {.address = daemon_.address(), .subscribe = ServiceScope("web"), .hello = hello});
+  cart.Connect();
+  ASSERT_TRUE(WaitFor([&] { return cart.Look([](auto& c) { return c.whole(); }); }));
+  process_->Signal(SIGTERM);
+  const auto draining = [&] {
+    const auto web = Find("web-1");
+    return web && web->health() == registry::v1::HEALTH_DRAINING;
+  };
+  ASSERT_TRUE(WaitFor(draining)) << Err();
+  const uint64_t revision = Find("web-1")->changed_revision();
+  cart.Acknowledge(revision - 1);  // not enough
+  EXPECT_TRUE(draining());
+  EXPECT_EQ(Out(), "ready\n");
+  cart.Acknowledge(revision);
+  EXPECT_EQ(process_->Wait(), 7) << Err();
+  EXPECT_EQ(Out(), "ready\ntold\n");
+}
+
+TEST_F(SidecarTest, ACallerThatDoesNotAcknowledgeIsNamedAfterTheDrainTimeout) {
+  ScriptServer listens([](ScriptServer::Connection&) {});
+  RunWeb(listens.port(), {"--drain-timeout", "500ms"});
+  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
+  registry::v1::Hello hello;
+  hello.set_client_id("cart-7");
+  hello.set_client_name("cart");
+  WatchClient cart(
+      {.address = daemon_.address(), .subscribe = ServiceScope("web"), .hello = hello});
+  cart.Connect();
+  ASSERT_TRUE(WaitFor([&] { return cart.Look([](auto& c) { return c.whole(); }); }));
+  process_->Signal(SIGTERM);
+  EXPECT_EQ(process_->Wait(), 143) << Err();
+  EXPECT_NE(Err().find("not acknowledged by cart"), std::string::npos) << Err();
+}
+
 TEST_F(SidecarTest, AProcessThatDoesNotStopIsKilledAfterItsGrace) {
-  ScriptServer listens([](ScriptServer::Connection &) {});
+  ScriptServer listens([](ScriptServer::Connection&) {});
   RunWeb(listens.port(), {"--grace", "100ms"},
          "trap '' TERM; echo ready; while :; do read -t 0.05 <> <(:); done");
-  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1") && !Out().empty(); }))
-      << Err();
+  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1") && !Out().empty(); })) << Err();
   process_->Signal(SIGTERM);
   EXPECT_EQ(process_->Wait(), 137) << Err();
 }
@@ -174,7 +212,7 @@ TEST_F(SidecarTest, OtherSignalsAndTheExitStatusArePassedOn) {
 }
 
 TEST_F(SidecarTest, AProgramThatCannotRunHasTheStatusOfAShell) {
-  const auto status = [&](const std::string &program) {
+  const auto status = [&](const std::string& program) {
     Cli({"run", "--service", "web", "--port", "1", "--", program});
     return process_->Wait();
   };
@@ -182,13 +220,12 @@ TEST_F(SidecarTest, AProgramThatCannotRunHasTheStatusOfAShell) {
   EXPECT_EQ(status("/etc/passwd"), 126) << Err();
 }
 
-TEST_F(SidecarTest,
-       TheProcessRunsThoughTheRegistryIsDownAndIsFoundWhenItIsBack) {
-  ScriptServer listens([](ScriptServer::Connection &) {});
+TEST_F(SidecarTest, TheProcessRunsThoughTheRegistryIsDownAndIsFoundWhenItIsBack) {
+  ScriptServer listens([](ScriptServer::Connection&) {});
   const std::string address = daemon_.address();
   EXPECT_EQ(daemon_.Stop(), 0);
-  Cli({"--timeout", "500ms", "run", "--service", "web", "--id", "web-1",
-       "--port", std::to_string(listens.port()), "--", "/bin/bash", "-c",
+  Cli({"--timeout", "500ms", "run", "--service", "web", "--id", "web-1", "--port",
+       std::to_string(listens.port()), "--", "/bin/bash", "-c",
        "echo ready; exec tail -f /dev/null"},
       address);
   ASSERT_TRUE(WaitFor([&] { return Out() == "ready\n"; })) << Err();
@@ -196,27 +233,22 @@ TEST_F(SidecarTest,
   EXPECT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
   daemon_.Kill9();
   ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
-  EXPECT_TRUE(Healthy("web-1")) << Err(); // the restart did not lose it
+  EXPECT_TRUE(Healthy("web-1")) << Err();  // the restart did not lose it
 }
 
 TEST_F(SidecarTest, AsProcessOneItReapsOrphans) {
-  const std::vector<std::string> unshare{"/usr/bin/unshare", "--pid", "--fork",
-                                         "--mount-proc"};
+  const std::vector<std::string> unshare{"/usr/bin/unshare", "--pid", "--fork", "--mount-proc"};
   std::vector<std::string> words = unshare;
   words.push_back("/bin/true");
-  if (RunProgram(words).exit != 0)
-    GTEST_SKIP() << "no PID namespaces here";
+  if (RunProgram(words).exit != 0) GTEST_SKIP() << "no PID namespaces here";
   words.pop_back();
   // A grandchild is orphaned, ends, and must not stay a zombie: then it is seen
   // by nobody.
   words.insert(words.end(),
-               {BinDir() + "/registry-cli", "--server", daemon_.address(),
-                "run", "--service", "web", "--port", "1", "--", "/bin/bash",
-                "-c",
-                "(bash -c 'echo $$ > " + dir_.path() +
-                    "/orphan' &) ; while [ ! -s " + dir_.path() +
-                    "/orphan ]; do read -t 0.05 <> <(:); done; orphan=$(cat " +
-                    dir_.path() +
+               {BinDir() + "/registry-cli", "--server", daemon_.address(), "run", "--service",
+                "web", "--port", "1", "--", "/bin/bash", "-c",
+                "(bash -c 'echo $$ > " + dir_.path() + "/orphan' &) ; while [ ! -s " + dir_.path() +
+                    "/orphan ]; do read -t 0.05 <> <(:); done; orphan=$(cat " + dir_.path() +
                     "/orphan); while [ -e /proc/$orphan ]; do read -t 0.05 <> "
                     "<(:); done; exit 5"});
   EXPECT_EQ(RunProgram(words).exit, 5);
@@ -224,21 +256,15 @@ TEST_F(SidecarTest, AsProcessOneItReapsOrphans) {
 
 TEST_F(SidecarTest, SeveralServicesHangOnOneLeaseAndReloadOnSighup) {
   std::atomic<bool> ok{true};
-  ScriptServer a(Healthz(ok)), b([](ScriptServer::Connection &) {}),
-      c(Healthz(ok));
-  const auto entry = [](const std::string &name, uint16_t port,
-                        const std::string &rest = "") {
+  ScriptServer a(Healthz(ok)), b([](ScriptServer::Connection&) {}), c(Healthz(ok));
+  const auto entry = [](const std::string& name, uint16_t port, const std::string& rest = "") {
     return "[[service]]\nname = \"" + name + "\"\nid = \"" + name +
-           "-1\"\ninterval = \"50ms\"\nport = " + std::to_string(port) + "\n" +
-           rest;
+           "-1\"\ninterval = \"50ms\"\nport = " + std::to_string(port) + "\n" + rest;
   };
   const std::string file = dir_.path() + "/sidecar.toml";
-  std::ofstream(file) << entry("a", a.port(), "check = \"http:/health\"\n")
-                      << entry("b", b.port());
+  std::ofstream(file) << entry("a", a.port(), "check = \"http:/health\"\n") << entry("b", b.port());
   Cli({"sidecar", "--config", file});
-  ASSERT_TRUE(WaitFor([&] {
-    return Healthy("a-1", "a") && Healthy("b-1", "b");
-  })) << Err();
+  ASSERT_TRUE(WaitFor([&] { return Healthy("a-1", "a") && Healthy("b-1", "b"); })) << Err();
   EXPECT_NE(Find("a-1", "a")->lease_id(), 0u);
   EXPECT_EQ(Find("a-1", "a")->lease_id(), Find("b-1", "b")->lease_id());
   const uint64_t incarnation = Find("b-1", "b")->incarnation();
@@ -257,9 +283,7 @@ TEST_F(SidecarTest, SeveralServicesHangOnOneLeaseAndReloadOnSighup) {
   // A file that is wrong changes nothing.
   std::ofstream(file) << "[[service]]\nname = 7\n";
   process_->Signal(SIGHUP);
-  ASSERT_TRUE(WaitFor([&] {
-    return Err().find("not reloaded") != std::string::npos;
-  })) << Err();
+  ASSERT_TRUE(WaitFor([&] { return Err().find("not reloaded") != std::string::npos; })) << Err();
   EXPECT_TRUE(Healthy("b-1", "b"));
   process_->Signal(SIGTERM);
   EXPECT_EQ(process_->Wait(), 0) << Err();
@@ -271,26 +295,20 @@ TEST_F(SidecarTest, ALostLeaseBringsEverythingBack) {
   std::atomic<bool> ok{true};
   ScriptServer a(Healthz(ok)), b(Healthz(ok));
   const std::string file = dir_.path() + "/sidecar.toml";
-  std::ofstream(file) << "[[service]]\nname = \"a\"\nid = \"a-1\"\nport = "
-                      << a.port()
-                      << "\n[[service]]\nname = \"b\"\nid = \"b-1\"\nport = "
-                      << b.port() << "\n";
+  std::ofstream(file) << "[[service]]\nname = \"a\"\nid = \"a-1\"\nport = " << a.port()
+                      << "\n[[service]]\nname = \"b\"\nid = \"b-1\"\nport = " << b.port() << "\n";
   Cli({"sidecar", "--config", file, "--ttl", "2s"});
-  ASSERT_TRUE(WaitFor([&] {
-    return Healthy("a-1", "a") && Healthy("b-1", "b");
-  })) << Err();
+  ASSERT_TRUE(WaitFor([&] { return Healthy("a-1", "a") && Healthy("b-1", "b"); })) << Err();
   const uint64_t lease = Find("a-1", "a")->lease_id();
   registry::v1::RevokeLeaseRequest revoke;
   revoke.set_lease_id(lease);
   registry::v1::RevokeLeaseResponse revoked;
   ASSERT_TRUE(Stubs(daemon_.address()).Revoke(revoke, &revoked).ok());
   EXPECT_EQ(revoked.removed(), 2u);
-  EXPECT_TRUE(WaitFor([&] {
-    return Healthy("a-1", "a") && Healthy("b-1", "b");
-  })) << Err();
+  EXPECT_TRUE(WaitFor([&] { return Healthy("a-1", "a") && Healthy("b-1", "b"); })) << Err();
   EXPECT_NE(Find("a-1", "a")->lease_id(), lease);
   EXPECT_EQ(Find("a-1", "a")->lease_id(), Find("b-1", "b")->lease_id());
 }
 
-} // namespace
-} // namespace registryd::testing
+}  // namespace
+}  // namespace registryd::testing

@@ -108,4 +108,8 @@ struct DrainResult {
   std::vector<std::string> unreachable_nodes = {};
 };
 
+// Who has not acknowledged: "cart at 10.0.0.7:40312 (2 revisions behind), those of node n2, which
+// does not answer". Empty where all have.
+std::string WaitingFor(const DrainResult& result);
+
 }  // namespace registry

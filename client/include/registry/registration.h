@@ -1,9 +1,11 @@
 // Registration: keeps instances registered for as long as it lives.
 //
 //   registry::RegistrationOptions options;
-//   options.on_event = [](const registry::RegistrationEvent& event) {
-//   Log(registry::ToString(event.kind)); }; auto registration = client->KeepRegistered({spec},
-//   options); if (!registration.ok()) return registration.status(); Serve(); // found by everybody
+//   options.on_event = [](const auto& event) { Log(registry::ToString(event.kind)); };
+//   auto registration = client->KeepRegistered({spec}, options);
+//   if (!registration.ok()) return registration.status();
+//   Serve();                                                     // found by everybody
+//   absl::Status known = (*registration)->Drain(absl::Seconds(5));     // nobody calls any more
 //   absl::Status gone = (*registration)->Deregister();         // or let the destructor do it
 //
 // The lease is renewed every ttl / 3 as the registry advises. All registrations of a Client share
@@ -14,8 +16,11 @@
 // new lease and new incarnations; this never ends while the Registration lives. All of it runs on
 // the steady clock: steps of the system's time change nothing.
 //
-// What the instances say of themselves (Update, SetHealth) is remembered: after a lost lease they
-// are registered again with it.
+// What the instances say of themselves (Update, SetHealth, Drain) is remembered: after a lost lease
+// they are registered again with it.
+//
+// A stop without a failed call: Drain, which returns when the callers know; finish the calls under
+// way; Deregister.
 //
 // Threads: methods may be called from any thread. `on_event` is called on the Client's loop thread,
 // one call at a time and without locks; it must return quickly (renewals of all registrations wait
@@ -110,6 +115,14 @@ class Registration {
   // What the instances say of themselves: kPassing, kCritical or kDraining. It is said again after
   // a lost lease, and in the background where the registry does not answer.
   absl::Status SetHealth(Health health, const std::string& message = "");
+
+  // Turns the instances DRAINING and waits, `within` at most, until every live subscriber of their
+  // services has acknowledged that: from then on no caller that watches sends them anything new.
+  // They stay DRAINING, and registered, whatever it returns; `health_check` is not asked any more.
+  // OK: everybody knows (promise G7). DEADLINE_EXCEEDED names who has not acknowledged. Where the
+  // registry cannot be asked: its error, after `within` and the Client's `timeout` at the latest; it
+  // is told in the background. Not to be called by `on_event` or `health_check`.
+  absl::Status Drain(absl::Duration within, const std::string& message = "");
 
  private:
   friend class Client;

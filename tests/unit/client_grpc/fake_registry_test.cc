@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <future>
+
+#include "registry/picker.h"
 #include "tests/support/wait_for.h"
 
 namespace registry {
@@ -70,6 +74,69 @@ TEST_F(FakeRegistryTest, ALostLeaseIsRegisteredAgain) {
   }));
   registration->reset();
   EXPECT_THAT(fake_.instances(), SizeIs(0));
+}
+
+TEST_F(FakeRegistryTest, ADrainReturnsWhenTheCallersHaveAppliedIt) {
+  auto registration = client_->KeepRegistered(
+      {{.service = "web", .id = "a", .endpoints = {{.host = "10.0.0.1", .port = 80}}},
+       {.service = "web", .id = "b", .endpoints = {{.host = "10.0.0.1", .port = 81}}}});
+  ASSERT_TRUE(registration.ok()) << registration.status();
+  ClientOptions options = fake_.options();
+  options.name = "cart";
+  const auto caller = *Client::Create(options);
+  // It has applied a change when its callback has returned.
+  std::promise<void> busy;
+  std::shared_future<void> over = busy.get_future().share();
+  SubscriptionOptions callback;
+  callback.on_change = [over](const ViewChange& change) {
+    for (const InstancePtr& instance : change.changed) {
+      if (instance->health == Health::kDraining) over.wait();
+    }
+  };
+  auto web = caller->Subscribe({.service = "web"}, callback);
+  ASSERT_TRUE(web.ok() && (*web)->WaitReady(kPatience).ok());
+  Picker picker(**web);
+  const absl::Status late = (*registration)->Drain(absl::Milliseconds(300), "deploy");
+  EXPECT_TRUE(absl::IsDeadlineExceeded(late)) << late;
+  EXPECT_THAT(std::string(late.message()), ::testing::HasSubstr("cart"));
+  EXPECT_EQ(fake_.instances()[1].message, "deploy");
+  auto drain = std::async(std::launch::async, [&] { return (*registration)->Drain(kPatience); });
+  busy.set_value();
+  EXPECT_TRUE(drain.get().ok());
+  EXPECT_FALSE(picker.Pick());
+  EXPECT_EQ(fake_.instances()[0].health, Health::kDraining);
+  EXPECT_TRUE((*registration)->Deregister().ok());
+}
+
+TEST_F(FakeRegistryTest, AHealthCheckDoesNotUndoADrain) {
+  std::atomic<int> asked{0};
+  RegistrationOptions options;
+  options.health_every = absl::Milliseconds(10);
+  options.health_check = [&] {
+    ++asked;
+    return HealthReport{.health = asked > 3 ? Health::kPassing : Health::kCritical};
+  };
+  auto registration = client_->KeepRegistered(
+      {{.service = "web", .id = "a", .endpoints = {{.host = "10.0.0.1", .port = 80}}}}, options);
+  ASSERT_TRUE(registration.ok()) << registration.status();
+  ASSERT_TRUE(WaitFor([&] { return asked > 4; }));
+  ASSERT_TRUE((*registration)->Drain(kPatience).ok());
+  const int before = asked;
+  const uint64_t renewals = (*registration)->status().renewals;
+  EXPECT_TRUE(WaitFor([&] { return (*registration)->status().renewals >= renewals + 3; }));
+  EXPECT_EQ(asked, before);
+  EXPECT_EQ(fake_.instances()[0].health, Health::kDraining);
+}
+
+TEST_F(FakeRegistryTest, ADrainWithoutTheRegistryEndsAtItsLimitAndIsToldLater) {
+  auto registration = client_->KeepRegistered(
+      {{.service = "web", .id = "a", .endpoints = {{.host = "10.0.0.1", .port = 80}}}});
+  ASSERT_TRUE(registration.ok()) << registration.status();
+  fake_.Stop();
+  EXPECT_FALSE((*registration)->Drain(absl::Milliseconds(100)).ok());
+  fake_.Start();
+  EXPECT_TRUE(WaitFor([&] { return fake_.instances()[0].health == Health::kDraining; }));
+  EXPECT_TRUE((*registration)->Drain(kPatience).ok());
 }
 
 }  // namespace

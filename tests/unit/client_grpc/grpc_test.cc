@@ -40,7 +40,7 @@ class GrpcTest : public ::testing::Test {
     options.spec.service = "health";
     options.spec.id = id;
     options.listen = "127.0.0.1:0";
-    options.drain = absl::Milliseconds(300);
+    options.drain = absl::Seconds(30);
     auto server = RegisteredServer::Start(*client_, builder, options);
     EXPECT_TRUE(server.ok()) << server.status();
     return server.ok() ? *std::move(server) : nullptr;

@@ -10,8 +10,9 @@
 //   (*server)->Shutdown();                     // or let the destructor do it
 //
 // It listens, then registers. Shutdown goes the other way, so that no call fails: the instance
-// turns DRAINING, which takes it out of lookups and pickers; `drain` passes, in which callers hear
-// of it; the server finishes its calls, at most `grace`; the instance is deregistered.
+// turns DRAINING, which takes it out of lookups and pickers; every caller that watches has
+// acknowledged that (Registration::Drain), or `drain` has passed; the server finishes its calls, at
+// most `grace`; the instance is deregistered.
 //
 // Threads: any; Shutdown blocks for as long as that takes.
 #pragma once
@@ -37,7 +38,7 @@ struct RegisteredServerOptions {
   std::string listen = "0.0.0.0:0";                           // port 0: one of the kernel's choice
   std::string advertise = "127.0.0.1";                        // the host that others reach us at
   std::shared_ptr<grpc::ServerCredentials> credentials = {};  // null: none (plaintext)
-  absl::Duration drain = absl::Seconds(2);
+  absl::Duration drain = absl::Seconds(5);  // at most; usually a few milliseconds
   absl::Duration grace = absl::Seconds(30);
 };
 

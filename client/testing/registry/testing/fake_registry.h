@@ -6,12 +6,11 @@
 //   auto client = registry::Client::Create(fake.options());
 //   fake.Put("web", "a", "10.0.0.1", 8080);
 //   auto found = (*client)->Lookup({.service = "web"});            // finds it
-//   fake.ExpireLeases();                                           // what a client's long silence
-//   does fake.Stop();  ...  fake.Start();                               // a restart: the state
-//   stays
+//   fake.ExpireLeases();                           // what a client's long silence does
+//   fake.Stop();  ...  fake.Start();               // a restart: the state stays
 //
 // It listens on 127.0.0.1, on a port of the kernel's choice, and speaks registry.v1: everything a
-// Client does goes the whole way. Link registry::testing.
+// Client does goes the whole way, drains and their acknowledgements too. Link registry::testing.
 //
 // Threads: any. Aborts where it cannot listen.
 #pragma once
