@@ -110,6 +110,9 @@ std::unique_ptr<CLI::App> MakeCommandTree(GlobalOptions* options, Action* action
   AddSubscribers(*app, action);
   AddConsumers(*app, action);
   AddDependencies(*app, action);
+  AddService(*app, action);
+  AddMaintenance(*app, action);
+  AddGuard(*app, action);
   AddStatus(*app, action);
   AddBench(*app, action);
   AddRun(*app, action);

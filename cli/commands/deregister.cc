@@ -16,13 +16,14 @@ constexpr char kFooter[] =
 Examples:
   registry-cli deregister web/i-1
   registry-cli deregister web/i-1 web/i-2 shop/cart/c-1
-  registry-cli deregister web --id i-1)";
+  registry-cli deregister web --id i-1 --reason 'host is gone' --force)";
 
 constexpr size_t kMaxInstances = 1'000;  // of one call; one call is all or nothing
 
 struct Options {
   std::vector<std::string> names;
   std::string id;
+  DeregisterOptions how;
   bool id_given = false;
 };
 
@@ -62,7 +63,7 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return console.Usage(client.status());
 
-  absl::StatusOr<DeregisterResult> result = (*client)->Deregister(*instances);
+  absl::StatusOr<DeregisterResult> result = (*client)->Deregister(*instances, options.how);
   if (!result.ok()) return console.Fail(result.status());
   ExitCode code = ExitCode::kOk;
   std::string text;
@@ -88,6 +89,12 @@ void AddDeregister(CLI::App& app, Action* action) {
                    "SERVICE/ID or NAMESPACE/SERVICE/ID; with --id the service alone")
       ->required();
   CLI::Option* id = command->add_option("--id", options->id, "The instance's id")->type_name("ID");
+  command
+      ->add_option("--reason", options->how.reason,
+                   "Why, for people; kept in the history, up to 256 characters")
+      ->type_name("TEXT");
+  command->add_flag("--force", options->how.force,
+                    "Although a service falls below its min-healthy; the history says so");
   command->footer(kFooter);
   command->callback([options, id, action] {
     options->id_given = id->count() > 0;

@@ -23,6 +23,7 @@ struct Options {
   std::string instance;
   std::string wait = "30s";
   std::string message;
+  bool force = false;
 };
 
 ExitCode Run(const Options& options, Session& session) {
@@ -35,7 +36,8 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<Admin*> admin = session.admin();
   if (!admin.ok()) return console.Usage(admin.status());
 
-  absl::StatusOr<DrainResult> result = (*admin)->Drain(*instance, *wait, options.message);
+  absl::StatusOr<DrainResult> result =
+      (*admin)->Drain(*instance, *wait, options.message, options.force);
   if (!result.ok()) return console.Fail(result.status());
   const ExitCode code = result->drained ? ExitCode::kOk : ExitCode::kUnavailable;
   if (session.json()) return console.Print(DrainJson(*result), code);
@@ -65,6 +67,7 @@ void AddDrain(CLI::App& app, Action* action) {
       ->type_name("DURATION")
       ->capture_default_str();
   command->add_option("--message", options->message, "Why, for people; up to 256 characters");
+  command->add_flag("--force", options->force, "Although the service falls below its min-healthy");
   command->footer(kFooter);
   command->callback([options, action] {
     *action = [options](Session& session) { return Run(*options, session); };

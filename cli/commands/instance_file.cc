@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "cli/output/json.h"
 #include "nlohmann/json.hpp"
 
 namespace registry::cli {
@@ -21,11 +22,13 @@ constexpr size_t kMaxFileSize = 16 << 20;
 constexpr size_t kMaxInstances = 1'000;  // of one call; one call is all or nothing
 constexpr uint64_t kMaxPort = 65'535;
 constexpr uint64_t kMaxWeight = 65'535;
+constexpr uint64_t kMaxCheckMs = 3'600'000;
+constexpr uint64_t kMaxCheckCount = 100;
 
 // Printed by the registry, not for the caller to say.
-constexpr std::array kOutputOnly = {"health",     "health_reason",    "health_message",
-                                    "lease_id",   "health_since_ms",  "incarnation",
-                                    "created_ms", "changed_revision", "changed_ms"};
+constexpr std::array kOutputOnly = {
+    "health",      "health_reason", "health_message",   "lease_id",   "health_since_ms",
+    "incarnation", "created_ms",    "changed_revision", "changed_ms", "maintenance"};
 
 absl::Status Wrong(const std::string& path, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", what));
@@ -91,10 +94,65 @@ absl::Status ReadLabels(const std::string& path, const Json& json, InstanceSpec*
   return absl::OkStatus();
 }
 
+absl::Status ReadCheckKind(const std::string& path, const Json& json, CheckKind* kind) {
+  std::string word;
+  if (absl::Status status = ReadText(path, json, &word); !status.ok()) return status;
+  for (const CheckKind known : {CheckKind::kTcp, CheckKind::kHttp, CheckKind::kGrpc}) {
+    if (word != CheckKindWord(known)) continue;
+    *kind = known;
+    return absl::OkStatus();
+  }
+  return Wrong(path, "must be tcp, http or grpc");
+}
+
+absl::Status ReadMs(const std::string& path, const Json& json, int64_t* out) {
+  uint32_t number = 0;
+  absl::Status status = ReadNumber(path, json, kMaxCheckMs, &number);
+  *out = number;
+  return status;
+}
+
+// null is what is printed for an instance that has none.
+absl::Status ReadCheck(const std::string& path, const Json& json, std::optional<Check>* out) {
+  if (json.is_null()) return absl::OkStatus();
+  if (!json.is_object()) return Wrong(path, "must be an object with kind, or null");
+  Check check;
+  for (const auto& [key, value] : json.items()) {
+    const std::string field = absl::StrCat(path, ".", key);
+    absl::Status status;
+    if (key == "kind") {
+      status = ReadCheckKind(field, value, &check.kind);
+    } else if (key == "endpoint") {
+      status = ReadText(field, value, &check.endpoint);
+    } else if (key == "path") {
+      status = ReadText(field, value, &check.path);
+    } else if (key == "interval_ms") {
+      status = ReadMs(field, value, &check.interval_ms);
+    } else if (key == "timeout_ms") {
+      status = ReadMs(field, value, &check.timeout_ms);
+    } else if (key == "passes") {
+      status = ReadNumber(field, value, kMaxCheckCount, &check.passes);
+    } else if (key == "failures") {
+      status = ReadNumber(field, value, kMaxCheckCount, &check.failures);
+    } else {
+      status = Wrong(field,
+                     "unknown key: use kind, endpoint, path, interval_ms, timeout_ms, passes, "
+                     "failures");
+    }
+    if (!status.ok()) return status;
+  }
+  if (check.kind == CheckKind::kUnspecified) {
+    return Wrong(absl::StrCat(path, ".kind"), "is missing: give tcp, http or grpc");
+  }
+  *out = std::move(check);
+  return absl::OkStatus();
+}
+
 absl::Status ReadField(const std::string& path, const std::string& key, const Json& json,
                        InstanceSpec* spec) {
   if (key == "endpoints") return ReadEndpoints(path, json, spec);
   if (key == "labels") return ReadLabels(path, json, spec);
+  if (key == "check") return ReadCheck(path, json, &spec->check);
   if (key == "weight") return ReadNumber(path, json, kMaxWeight, &spec->weight);
   if (key == "namespace") return ReadText(path, json, &spec->ns);
   if (key == "service") return ReadText(path, json, &spec->service);
@@ -107,7 +165,7 @@ absl::Status ReadField(const std::string& path, const std::string& key, const Js
   }
   return Wrong(path,
                "unknown key: use namespace, service, id, endpoints, version, labels, region, zone, "
-               "weight");
+               "weight, check");
 }
 
 absl::Status ReadInstance(const std::string& path, const Json& json, InstanceSpec* spec) {

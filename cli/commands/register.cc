@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
+#include "cli/commands/check_flags.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/instance_file.h"
 #include "cli/output/json.h"
@@ -24,7 +25,7 @@ Examples:
   registry-cli register web --id i-1 --endpoint http=10.0.0.1:8080 --keep
   registry-cli register shop/web --endpoint http=10.0.0.1:80 --endpoint api/grpc=[2001:db8::1]:81 \
       --label env=prod --version 1.4.2 --zone a --region eu --weight 10 --ttl 10s --keep
-  registry-cli register db --id primary --endpoint 10.0.0.5:5432 --permanent
+  registry-cli register db --id primary --endpoint 10.0.0.5:5432 --permanent --check tcp
   registry-cli register -f instances.json --permanent)";
 
 constexpr uint64_t kMaxWeight = 65'535;
@@ -40,6 +41,7 @@ struct Options {
   std::string weight = "1";
   std::string ttl = "6s";
   std::string file;
+  CheckFlags check;
   bool permanent = false;
   bool keep = false;
 };
@@ -85,6 +87,9 @@ absl::StatusOr<std::vector<InstanceSpec>> MakeSpecs(const Options& options, cons
         absl::StrCat("--weight ", std::string(weight.status().message())));
   }
   spec.weight = static_cast<uint32_t>(*weight);
+  absl::StatusOr<std::optional<Check>> check = ParseCheck(options.check);
+  if (!check.ok()) return check.status();
+  spec.check = *std::move(check);
   return std::vector<InstanceSpec>{spec};
 }
 
@@ -199,6 +204,7 @@ void AddRegister(CLI::App& app, Action* action) {
   of_one.push_back(command->add_option("--weight", options->weight, "Share of traffic, 1 to 65535")
                        ->type_name("N")
                        ->capture_default_str());
+  for (CLI::Option* option : AddCheckFlags(command, &options->check)) of_one.push_back(option);
   CLI::Option* file =
       command->add_option("-f,--file", options->file, "Instances as JSON; - for standard input")
           ->type_name("FILE");

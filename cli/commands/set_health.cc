@@ -21,6 +21,7 @@ struct Options {
   std::string instance;
   std::string health;
   std::string message;
+  bool force = false;
 };
 
 ExitCode Run(const Options& options, Session& session) {
@@ -32,7 +33,8 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return console.Usage(client.status());
 
-  absl::StatusOr<ChangeResult> result = (*client)->SetHealth(*instance, *health, options.message);
+  absl::StatusOr<ChangeResult> result =
+      (*client)->SetHealth(*instance, *health, options.message, options.force);
   if (!result.ok()) return console.Fail(result.status());
   if (session.json()) return console.Print(ChangeJson(*result));
   // The lease has the last word: an instance whose lease ran out stays critical.
@@ -52,6 +54,8 @@ void AddSetHealth(CLI::App& app, Action* action) {
       ->check(CLI::IsMember(std::vector<std::string>{"passing", "critical", "draining"}))
       ->required();
   command->add_option("--message", options->message, "Why, for people; up to 256 characters");
+  command->add_flag("--force", options->force,
+                    "Draining although the service falls below its min-healthy");
   command->footer(kFooter);
   command->callback([options, action] {
     *action = [options](Session& session) { return Run(*options, session); };

@@ -17,6 +17,24 @@ Json ToJson(const Endpoint& endpoint) {
           {"protocol", endpoint.protocol}};
 }
 
+Json ToJson(const Check& check) {
+  return {{"kind", CheckKindWord(check.kind)},
+          {"endpoint", check.endpoint},
+          {"path", check.path},
+          {"interval_ms", check.interval_ms},
+          {"timeout_ms", check.timeout_ms},
+          {"passes", check.passes},
+          {"failures", check.failures}};
+}
+
+Json ToJson(const InstanceMaintenance& maintenance) {
+  return {{"owner", maintenance.owner},
+          {"reason", maintenance.reason},
+          {"since_ms", maintenance.since_ms},
+          {"until_ms", maintenance.until_ms == 0 ? Json() : Json(maintenance.until_ms)},
+          {"whole_service", maintenance.whole_service}};
+}
+
 Json IdOrNull(uint64_t id) { return id == 0 ? Json() : Json(HexId(id)); }
 
 }  // namespace
@@ -51,7 +69,9 @@ Json ToJson(const Instance& instance) {
           {"incarnation", instance.incarnation},
           {"changed_revision", instance.changed_revision},
           {"created_ms", instance.created_ms},
-          {"changed_ms", instance.changed_ms}};
+          {"changed_ms", instance.changed_ms},
+          {"check", spec.check ? ToJson(*spec.check) : Json()},
+          {"maintenance", instance.maintenance ? ToJson(*instance.maintenance) : Json()}};
 }
 
 Json ToJson(const std::vector<Instance>& instances) {
@@ -65,6 +85,20 @@ Json BeginJson(const AnswerInfo& info) {
           {"cluster_id", HexId(info.cluster_id)},
           {"lag_ms", info.lag_ms},
           {"leader_known", info.leader_known}};
+}
+
+std::string CheckKindWord(CheckKind kind) {
+  switch (kind) {
+    case CheckKind::kTcp:
+      return "tcp";
+    case CheckKind::kHttp:
+      return "http";
+    case CheckKind::kGrpc:
+      return "grpc";
+    case CheckKind::kUnspecified:
+      break;
+  }
+  return "unspecified";
 }
 
 std::string HexId(uint64_t id) { return absl::StrCat(absl::Hex(id, absl::kZeroPad16)); }

@@ -37,5 +37,6 @@ std::string LogLevelJson(const LogLevel& level);
 std::string HexId(uint64_t id);
 // "passing", as the command line takes it.
 std::string HealthWord(Health health);
+std::string CheckKindWord(CheckKind kind);  // "http"
 
 }  // namespace registry::cli

@@ -32,6 +32,12 @@ HealthReason ToReason(v1::HealthReason reason) {
       return HealthReason::kLeaseExpired;
     case v1::HEALTH_REASON_REPORTED:
       return HealthReason::kReported;
+    case v1::HEALTH_REASON_SILENT:
+      return HealthReason::kSilent;
+    case v1::HEALTH_REASON_CHECK:
+      return HealthReason::kCheck;
+    case v1::HEALTH_REASON_MAINTENANCE:
+      return HealthReason::kMaintenance;
     default:
       return HealthReason::kUnspecified;
   }
@@ -45,6 +51,12 @@ v1::HealthReason ToProto(HealthReason reason) {
       return v1::HEALTH_REASON_LEASE_EXPIRED;
     case HealthReason::kReported:
       return v1::HEALTH_REASON_REPORTED;
+    case HealthReason::kSilent:
+      return v1::HEALTH_REASON_SILENT;
+    case HealthReason::kCheck:
+      return v1::HEALTH_REASON_CHECK;
+    case HealthReason::kMaintenance:
+      return v1::HEALTH_REASON_MAINTENANCE;
     case HealthReason::kUnspecified:
       break;
   }
@@ -79,6 +91,16 @@ v1::InstanceSpec ToProto(const InstanceSpec& spec) {
   message.set_region(spec.region);
   message.set_zone(spec.zone);
   message.set_weight(spec.weight);
+  if (spec.check) {
+    v1::Check* check = message.mutable_check();
+    check->set_kind(static_cast<v1::Check::Kind>(spec.check->kind));
+    check->set_endpoint(spec.check->endpoint);
+    check->set_path(spec.check->path);
+    check->set_interval_ms(spec.check->interval_ms);
+    check->set_timeout_ms(spec.check->timeout_ms);
+    check->set_passes(spec.check->passes);
+    check->set_failures(spec.check->failures);
+  }
   return message;
 }
 
@@ -94,6 +116,14 @@ v1::Instance ToProto(const Instance& instance) {
   message.set_changed_revision(instance.changed_revision);
   message.set_created_ms(instance.created_ms);
   message.set_changed_ms(instance.changed_ms);
+  if (instance.maintenance) {
+    v1::Maintenance* maintenance = message.mutable_maintenance();
+    maintenance->set_owner(instance.maintenance->owner);
+    maintenance->set_reason(instance.maintenance->reason);
+    maintenance->set_since_ms(instance.maintenance->since_ms);
+    maintenance->set_until_ms(instance.maintenance->until_ms);
+    maintenance->set_whole_service(instance.maintenance->whole_service);
+  }
   return message;
 }
 
@@ -204,6 +234,18 @@ InstanceSpec ToSpec(const v1::InstanceSpec& message) {
   spec.region = message.region();
   spec.zone = message.zone();
   if (message.weight() != 0) spec.weight = message.weight();
+  if (message.has_check()) {
+    const v1::Check& check = message.check();
+    const bool known = check.kind() > 0 && check.kind() <= v1::Check::KIND_GRPC;
+    spec.check =
+        Check{.kind = known ? static_cast<CheckKind>(check.kind()) : CheckKind::kUnspecified,
+              .endpoint = check.endpoint(),
+              .path = check.path(),
+              .interval_ms = check.interval_ms(),
+              .timeout_ms = check.timeout_ms(),
+              .passes = check.passes(),
+              .failures = check.failures()};
+  }
   return spec;
 }
 
@@ -219,6 +261,14 @@ Instance ToInstance(const v1::Instance& message) {
   instance.changed_revision = message.changed_revision();
   instance.created_ms = message.created_ms();
   instance.changed_ms = message.changed_ms();
+  if (message.has_maintenance()) {
+    instance.maintenance =
+        InstanceMaintenance{.owner = message.maintenance().owner(),
+                            .reason = message.maintenance().reason(),
+                            .since_ms = message.maintenance().since_ms(),
+                            .until_ms = message.maintenance().until_ms(),
+                            .whole_service = message.maintenance().whole_service()};
+  }
   return instance;
 }
 

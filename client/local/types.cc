@@ -31,6 +31,12 @@ const char* ToString(HealthReason reason) {
       return "lease expired";
     case HealthReason::kReported:
       return "reported";
+    case HealthReason::kSilent:
+      return "silent";
+    case HealthReason::kCheck:
+      return "check";
+    case HealthReason::kMaintenance:
+      return "maintenance";
     case HealthReason::kUnspecified:
       break;
   }

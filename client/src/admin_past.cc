@@ -155,8 +155,8 @@ absl::StatusOr<SubscribersResult> Admin::ListSubscribers(const std::string& ns,
 }
 
 absl::StatusOr<DrainResult> Admin::Drain(const InstanceRef& instance, absl::Duration wait,
-                                         const std::string& message) {
-  return registry::Drain(*core_, instance, message, ToSteady(wait));
+                                         const std::string& message, bool force) {
+  return registry::Drain(*core_, instance, message, force, ToSteady(wait));
 }
 
 }  // namespace registry

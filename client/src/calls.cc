@@ -39,6 +39,7 @@ absl::StatusOr<DeregisterResult> Deregister(ClientCore& core,
   for (const InstanceRef& instance : instances) *request.add_instances() = ToProto(instance);
   request.set_reason(options.reason);
   request.set_process_exit(options.process_exit);
+  request.set_force(options.force);
   v1::DeregisterResponse response;
   const absl::Status status =
       core.servers().Call({.name = "Deregister", .timeout = timeout, .write = true},
@@ -64,12 +65,14 @@ absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& upda
 }
 
 absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& instance, Health health,
-                                       const std::string& message, Clock::duration timeout) {
+                                       const std::string& message, bool force,
+                                       Clock::duration timeout) {
   v1::SetHealthRequest request;
   *request.mutable_request_id() = core.ids().Next();
   *request.mutable_instance() = ToProto(instance);
   request.set_health(ToProto(health));
   request.set_message(message);
+  request.set_force(force);
   v1::SetHealthResponse response;
   const absl::Status status =
       core.servers().Call({.name = "SetHealth", .timeout = timeout, .write = true},
@@ -81,7 +84,7 @@ absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& inst
 }
 
 absl::StatusOr<DrainResult> Drain(ClientCore& core, const InstanceRef& instance,
-                                  const std::string& message, Clock::duration wait) {
+                                  const std::string& message, bool force, Clock::duration wait) {
   const TimePoint end = Clock::now() + wait;
   const TimePoint answer_by = end + core.timeout();
   v1::DrainRequest request;
@@ -89,6 +92,7 @@ absl::StatusOr<DrainResult> Drain(ClientCore& core, const InstanceRef& instance,
   *request.mutable_request_id() = core.ids().Next();
   *request.mutable_instance() = ToProto(instance);
   request.set_message(message);
+  request.set_force(force);
   while (true) {
     const TimePoint now = Clock::now();
     // Where there are several servers, a try may take half of the call's time.

@@ -24,13 +24,14 @@ absl::StatusOr<ChangeResult> Update(ClientCore& core, const InstanceUpdate& upda
                                     Clock::duration timeout);
 
 absl::StatusOr<ChangeResult> SetHealth(ClientCore& core, const InstanceRef& instance, Health health,
-                                       const std::string& message, Clock::duration timeout);
+                                       const std::string& message, bool force,
+                                       Clock::duration timeout);
 
 // Turns the instance DRAINING and waits, `wait` at most, until every live subscriber has
 // acknowledged that; beyond it the client's timeout for the answer. Asks in slices of a few seconds,
 // so that a node that falls silent does not take the whole wait.
 absl::StatusOr<DrainResult> Drain(ClientCore& core, const InstanceRef& instance,
-                                  const std::string& message, Clock::duration wait);
+                                  const std::string& message, bool force, Clock::duration wait);
 
 absl::StatusOr<RevokeResult> RevokeLease(ClientCore& core, uint64_t lease_id, uint64_t epoch,
                                          Clock::duration timeout);

@@ -192,8 +192,8 @@ absl::StatusOr<ChangeResult> Client::Update(const InstanceUpdate& update) {
 }
 
 absl::StatusOr<ChangeResult> Client::SetHealth(const InstanceRef& instance, Health health,
-                                               const std::string& message) {
-  return registry::SetHealth(*core_, instance, health, message, core_->timeout());
+                                               const std::string& message, bool force) {
+  return registry::SetHealth(*core_, instance, health, message, force, core_->timeout());
 }
 
 absl::StatusOr<Lease> Client::GrantLease(const GrantLeaseOptions& options) {

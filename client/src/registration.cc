@@ -151,7 +151,9 @@ absl::Status Registration::SetHealth(Health health, const std::string& message) 
   for (size_t i = 0; i < entry_->size() && status.ok(); ++i) {
     const InstanceRef instance = entry_->ref(i);
     if (instance.incarnation == 0) return absl::OkStatus();  // it is told after the registration
-    status = registry::SetHealth(*core_, instance, health, message, core_->timeout()).status();
+    status =
+        registry::SetHealth(*core_, instance, health, message, /*force=*/false, core_->timeout())
+            .status();
   }
   if (status.ok()) {
     entry_->HealthTold(version);
@@ -177,7 +179,7 @@ absl::Status Registration::Drain(absl::Duration within, const std::string& messa
       status = absl::UnavailableError(absl::StrCat(instance.ns, "/", instance.service, "/",
                                                    instance.id, " is not registered yet"));
     } else {
-      const auto result = registry::Drain(*core_, instance, message, end - now);
+      const auto result = registry::Drain(*core_, instance, message, /*force=*/false, end - now);
       if (result.ok() && result->drained) {
         ++i;
         continue;

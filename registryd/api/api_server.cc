@@ -14,6 +14,7 @@
 #include "registryd/api/lease_service.h"
 #include "registryd/api/node_service.h"
 #include "registryd/api/open_streams.h"
+#include "registryd/api/operator_service.h"
 #include "registryd/api/registration_service.h"
 #include "registryd/api/subscribers_service.h"
 #include "registryd/base/text.h"
@@ -37,6 +38,7 @@ struct ApiServer::Impl {
       : registration(parts.writes),
         lease(parts.writes, parts.renewals, &streams),
         discovery(parts.reads, parts.watches, &streams),
+        operators(parts.writes, parts.oversight),
         cluster(parts.reads, parts.describe),
         node(parts.access, parts.node_name),
         history(parts.reads, parts.history),
@@ -53,6 +55,7 @@ struct ApiServer::Impl {
   RegistrationService registration;
   LeaseService lease;
   DiscoveryService discovery;
+  OperatorService operators;
   ClusterService cluster;
   NodeService node;
   HistoryService history;
@@ -95,6 +98,7 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->registration);
   builder.RegisterService(&impl->lease);
   builder.RegisterService(&impl->discovery);
+  builder.RegisterService(&impl->operators);
   builder.RegisterService(&impl->cluster);
   builder.RegisterService(&impl->node);
   builder.RegisterService(&impl->history);

@@ -20,6 +20,7 @@
 #include "registryd/operations/authenticator.h"
 #include "registryd/operations/drains.h"
 #include "registryd/operations/history.h"
+#include "registryd/operations/oversight.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -37,6 +38,7 @@ class ApiServer {
     operations::History* history = nullptr;
     operations::Audience* audience = nullptr;
     operations::Drains* drains = nullptr;
+    operations::Oversight* oversight = nullptr;
     ClusterService::Describe describe;
     operations::Access* access = nullptr;
     std::string node_name = {};

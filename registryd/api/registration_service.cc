@@ -59,6 +59,7 @@ absl::StatusOr<core::Command> DeregisterFromApi(const registry::v1::DeregisterRe
   }
   command.reason = request.reason();
   command.process_exit = request.process_exit();
+  command.force = request.force();
   return command;
 }
 

@@ -75,7 +75,7 @@ grpc::ServerUnaryReactor* SubscribersService::Drain(grpc::CallbackServerContext*
     return reactor;
   }
   parts_.drains->Drain(CallerOf(*context), wire::RequestIdFromApi(request->request_id()),
-                       *std::move(target), request->message(), wait_ms,
+                       *std::move(target), request->message(), request->force(), wait_ms,
                        [reactor, response](absl::StatusOr<operations::Drained> drained) {
                          if (drained.ok()) {
                            response->set_revision(drained->revision.value());

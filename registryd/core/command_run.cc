@@ -36,6 +36,10 @@ absl::Status CommandRun::Do(const Register& command) {
   for (const InstanceSpec& spec : command.instances) {
     reply.incarnations.push_back(RegisterOne(spec, lease));
   }
+  if (reply.lease && reply.lease->silent_since_ms != 0) {
+    ReviveLease(lease);  // whoever registers is alive
+    reply.lease = *registry_.FindLease(lease);
+  }
   outcome_.reply.value = std::move(reply);
   return absl::OkStatus();
 }
@@ -46,6 +50,10 @@ absl::Status CommandRun::Do(const Deregister& command) {
     if (!found) continue;
     if (absl::Status refused = CheckTarget(target, found); !refused.ok()) return refused;
   }
+  std::string reason = command.reason;
+  if (!command.process_exit) {
+    if (absl::Status refused = CheckMinHealthy(command, &reason); !refused.ok()) return refused;
+  }
   DeregisterReply reply;
   reply.removed.reserve(command.targets.size());
   for (const Target& target : command.targets) {
@@ -53,7 +61,7 @@ absl::Status CommandRun::Do(const Deregister& command) {
     reply.removed.push_back(found != nullptr);
     if (!found) continue;
     Replace(std::move(found), nullptr,
-            command.process_exit ? Cause::kProcessExit : Cause::kDeregister, command.reason);
+            command.process_exit ? Cause::kProcessExit : Cause::kDeregister, reason);
   }
   outcome_.reply.value = std::move(reply);
   return absl::OkStatus();
@@ -81,8 +89,14 @@ absl::Status CommandRun::Do(const Update& command) {
 absl::Status CommandRun::Do(const SetHealth& command) {
   const InstancePtr found = registry_.Find(command.target.name);
   if (absl::Status refused = CheckTarget(command.target, found); !refused.ok()) return refused;
+  std::string evidence = command.message;
+  if (command.report == Report::kDraining && found->health() == Health::kPassing) {
+    const std::string_view service = found->name().service_name();
+    const absl::Status refused = CheckMinHealthy(service, 1, command.force, &evidence);
+    if (!refused.ok()) return refused;
+  }
   outcome_.reply.value =
-      InstanceReply{Change(found, Cause::kReport, command.message, [&](Instance& instance) {
+      InstanceReply{Change(found, Cause::kReport, std::move(evidence), [&](Instance& instance) {
         instance.facts.report = command.report;
         instance.facts.message = command.message;
       })};
@@ -91,7 +105,8 @@ absl::Status CommandRun::Do(const SetHealth& command) {
 
 absl::Status CommandRun::Do(const GrantLease& command) {
   if (absl::Status refused = CheckClaim(command.lease); !refused.ok()) return refused;
-  outcome_.reply.value = LeaseReply{TakeClaim(command.lease)};
+  if (TakeClaim(command.lease).silent_since_ms != 0) ReviveLease(command.lease.id);
+  outcome_.reply.value = LeaseReply{*registry_.FindLease(command.lease.id)};
   return absl::OkStatus();
 }
 
@@ -117,15 +132,18 @@ absl::Status CommandRun::Do(const ExpireLeases& command) {
   if (command.term == context_.term) {
     for (const LeaseRef& ref : command.leases) {
       const Lease* lease = registry_.FindLease(ref.id);
-      if (!lease || lease->epoch != ref.epoch) continue;
-      const std::string evidence =
-          Text("lease ", ref.id, " was silent for its ttl of ", lease->ttl_ms, " ms");
-      const AttachedInstances attached = EndLease(ref.id);
-      attached.ForEach([&](const Instance& instance) {
-        Change(registry_.Find(instance.name()), Cause::kLeaseExpired, evidence,
-               [](Instance& expired) { expired.facts.lease_expired = true; });
-      });
-      reply.count += attached.size();
+      if (!lease || lease->epoch != ref.epoch || lease->silent_since_ms != 0) continue;
+      const ServedOnLease served = CountServed(ref.id);
+      std::string why;
+      if (command.guard && !MayLeave(served, *command.guard, Silence::kFresh, &why)) {
+        reply.count += HoldLease(ref.id, Text("lease ", ref.id, " was silent for its ttl of ",
+                                              lease->ttl_ms, " ms; ", why));
+        continue;
+      }
+      if (command.guard) CountLeaving(served, lease->ttl_ms);
+      reply.count +=
+          ExpireLease(ref.id, Cause::kLeaseExpired,
+                      Text("lease ", ref.id, " was silent for its ttl of ", lease->ttl_ms, " ms"));
     }
   }
   outcome_.reply.value = reply;
@@ -189,6 +207,27 @@ absl::Status CommandRun::AgainOne(const Target& target) {
   return absl::OkStatus();
 }
 
+absl::Status CommandRun::Again(const SetMaintenance& command) {
+  OverridePtr found = FindOverride(command.target);
+  if (!found) {
+    return absl::NotFoundError(
+        Text("the maintenance of ", command.target, " has ended since this request set it"));
+  }
+  outcome_.reply.value = MaintenanceReply{std::move(found)};
+  return absl::OkStatus();
+}
+
+absl::Status CommandRun::Again(const EndMaintenance&) {
+  outcome_.reply.value = MaintenanceReply{};
+  return absl::OkStatus();
+}
+
+absl::Status CommandRun::Again(const SetService& command) {
+  outcome_.reply.value =
+      ServiceReply{std::make_shared<const ServiceRecord>(Record(command.service))};
+  return absl::OkStatus();
+}
+
 absl::Status CommandRun::AgainCount() {
   outcome_.reply.value = CountReply{};
   return absl::OkStatus();
@@ -214,7 +253,7 @@ const Lease& CommandRun::TakeClaim(const LeaseClaim& claim) {
   Registry::HeldLease* held = registry_.FindHeld(claim.id);
   if (!held) {
     auto granted = std::make_unique<Registry::HeldLease>();
-    granted->lease = {claim.id, registry_.counters_.next_epoch, claim.ttl_ms, claim.owner};
+    granted->lease = {claim.id, registry_.counters_.next_epoch, claim.ttl_ms, claim.owner, 0};
     ++registry_.counters_.next_epoch;
     held = granted.get();
     registry_.leases_.emplace(claim.id, std::move(granted));
@@ -250,7 +289,8 @@ Revision CommandRun::RegisterOne(const InstanceSpec& spec, LeaseId lease) {
   // changes at most once in an Outcome.
   if (before && before->changed == revision_) return before->incarnation;
   const bool same_life = before && before->lease == lease && !before->facts.lease_expired;
-  if (same_life && before->spec == spec) return before->incarnation;
+  const bool same_content = same_life && before->spec == spec;
+  if (same_content && !before->facts.silent) return before->incarnation;
 
   auto after = std::make_shared<Instance>();
   after->spec = spec;
@@ -261,45 +301,64 @@ Revision CommandRun::RegisterOne(const InstanceSpec& spec, LeaseId lease) {
     after->incarnation = before->incarnation;
     after->created_ms = before->created_ms;
     after->facts = before->facts;
+    after->facts.silent = false;
     after->health_since_ms = before->health_since_ms;
   } else {
     after->incarnation = revision_;
     after->created_ms = now_ms_;
     after->health_since_ms = now_ms_;
+    const OverridePtr covering = CoveringOverride(Record(spec.name.service_name()), spec.name);
+    if (covering) after->facts.rare.Edit([&](RareFacts& rare) { rare.maintenance = covering; });
   }
+  if (!same_life || !(before->spec.check == spec.check)) TakeCheck(same_life, *after);
+  if (same_life && after->health() != before->health()) after->health_since_ms = now_ms_;
   const Revision incarnation = after->incarnation;
   std::string evidence;
   if (before && !same_life) evidence = Text("a new life; ended incarnation ", before->incarnation);
-  Replace(std::move(before), std::move(after), Cause::kRegister, std::move(evidence));
+  Replace(std::move(before), std::move(after), same_content ? Cause::kRenewed : Cause::kRegister,
+          std::move(evidence));
   return incarnation;
+}
+
+// Another check than before: results of the earlier one are void from now on. In the same life the
+// last result stays until the new check has its own.
+void CommandRun::TakeCheck(bool same_life, Instance& instance) {
+  HealthFacts& facts = instance.facts;
+  const bool wanted = instance.spec.check->kind != CheckKind::kNone;
+  if (!wanted) {
+    facts.check = CheckResult::kNone;
+  } else if (!same_life || facts.check == CheckResult::kNone) {
+    facts.check = CheckResult::kUnknown;
+  }
+  if (!wanted && facts.rare.empty()) return;
+  facts.rare.Edit([&](RareFacts& rare) {
+    rare.check_epoch = wanted ? revision_ : Revision();
+    if (!wanted) rare.check_message.clear();
+  });
 }
 
 // The instances stay in the table; the caller says what becomes of them.
 AttachedInstances CommandRun::EndLease(LeaseId id) {
   const auto held = registry_.leases_.find(id);
   AttachedInstances attached = std::move(held->second->instances);
+  const int64_t silent_since_ms = held->second->lease.silent_since_ms;
+  if (silent_since_ms != 0) registry_.silent_.erase({silent_since_ms, id});
   registry_.leases_.erase(held);
   outcome_.leases.push_back({id, std::nullopt});
   return attached;
 }
 
-template <class Edit>
-InstancePtr CommandRun::Change(const InstancePtr& before, Cause cause, std::string evidence,
-                               Edit edit) {
-  auto after = std::make_shared<Instance>(*before);
-  edit(*after);
-  if (*after == *before) return before;
-  after->changed = revision_;
-  after->changed_ms = now_ms_;
-  if (after->health() != before->health()) after->health_since_ms = now_ms_;
-  Replace(before, after, cause, std::move(evidence));
-  return after;
-}
-
 void CommandRun::Replace(InstancePtr before, InstancePtr after, Cause cause, std::string evidence) {
   Counters& counters = registry_.counters_;
+  const bool was_suspect = before && before->health() == Health::kSuspect;
+  const bool is_suspect = after && after->health() == Health::kSuspect;
+  if (was_suspect != is_suspect) {
+    const std::string service((after ? after : before)->name().service_name());
+    suspects_before_.try_emplace(service, registry_.TakeService(service).suspect);
+  }
   if (before) {
     Detach(*before);
+    registry_.CountInstance(*before, -1);
     counters.digest -= InstanceDigest(*before);
     registry_.instances_.erase(before);
   }
@@ -307,6 +366,14 @@ void CommandRun::Replace(InstancePtr before, InstancePtr after, Cause cause, std
     registry_.instances_.insert(after);
     counters.digest += InstanceDigest(*after);
     Attach(*after);
+    registry_.CountInstance(*after, 1);
+  } else {
+    // Who left a service that is gone does not count when it comes back.
+    const std::string_view service = before->name().service_name();
+    if (registry_.FindService(service)->instances == 0) {
+      if (!Record(service).left.empty()) EditRecord(service).left = SilenceWindow();
+      registry_.DropServiceIfIdle(service);
+    }
   }
   outcome_.instances.push_back({std::move(before), std::move(after), cause, std::move(evidence)});
 }

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "registryd/core/guard.h"
+#include "registryd/core/service_record.h"
 #include "registryd/core/types.h"
 
 namespace registryd::core {
@@ -42,6 +44,7 @@ struct Deregister {
   std::string reason = {};  // for people, in history
   // Who asks has seen the processes end: a fact, ranked above a failed check and above silence.
   bool process_exit = false;
+  bool force = false;  // although the service falls below its min_healthy
   friend bool operator==(const Deregister&, const Deregister&) = default;
 };
 struct Update {
@@ -58,6 +61,7 @@ struct SetHealth {
   Target target;
   Report report = Report::kPassing;
   std::string message;
+  bool force = false;  // DRAINING although the service falls below its min_healthy
   friend bool operator==(const SetHealth&, const SetHealth&) = default;
 };
 struct GrantLease {
@@ -81,10 +85,12 @@ struct LeaseRef {
 };
 // Silence: proposed by the leader's liveness driver. A lease with another epoch is passed over. The
 // whole command is passed over when `term` is not the entry's term: the proposer was no longer the
-// leader that watched these leases.
+// leader that watched these leases. A lease leaves whole, or stays whole: beyond the guard's share
+// its instances turn SUSPECT and it can still be renewed.
 struct ExpireLeases {
   std::vector<LeaseRef> leases;
   Term term;
+  std::optional<GuardRule> guard = {};  // absent: everything that is silent leaves
   friend bool operator==(const ExpireLeases&, const ExpireLeases&) = default;
 };
 // Removes instances that have been CRITICAL by an expired lease for long. Others, and other
@@ -94,15 +100,76 @@ struct RemoveCritical {
   friend bool operator==(const RemoveCritical&, const RemoveCritical&) = default;
 };
 
-// Changes up to this revision are forgotten by the history. Proposed by the leader's upkeep; it never moves back, and
-// never beyond the present revision. Changes nothing that is visible.
+// Changes up to this revision are forgotten by the history. Proposed by the leader's upkeep; it
+// never moves back, and never beyond the present revision. Changes nothing that is visible.
 struct TrimHistory {
   Revision floor;
   friend bool operator==(const TrimHistory&, const TrimHistory&) = default;
 };
 
-using Command = std::variant<Register, Deregister, Update, SetHealth, GrantLease, RevokeLease,
-                             ExpireLeases, RemoveCritical, TrimHistory>;
+// Silent leases that were renewed: their SUSPECT instances are PASSING again. Others are passed
+// over.
+struct ReviveLeases {
+  std::vector<LeaseRef> leases;
+  friend bool operator==(const ReviveLeases&, const ReviveLeases&) = default;
+};
+// An operator lets go of what the guard holds: silent leases with an instance in the service
+// (empty: in any) end, and their instances turn CRITICAL. At most kReleasedPerCommand leases at a
+// time; the reply tells how many are left.
+struct ReleaseGuard {
+  std::string service;  // "namespace/service"
+  friend bool operator==(const ReleaseGuard&, const ReleaseGuard&) = default;
+};
+// What is due by the state's time: overrides that end, and silent leases that the guard has held
+// for so long that it lets them go, no more than its share within a ttl.
+struct Tend {
+  GuardRule guard;
+  friend bool operator==(const Tend&, const Tend&) = default;
+};
+// MAINTENANCE on an instance or a whole service, there or not. Replaces the target's earlier one.
+struct SetMaintenance {
+  std::string target;  // "namespace/service/id" or "namespace/service"
+  std::string owner;   // empty: the actor
+  std::string reason;
+  int64_t duration_ms = 0;  // 0: until somebody ends it
+  bool force = false;       // although the service falls below its min_healthy
+  friend bool operator==(const SetMaintenance&, const SetMaintenance&) = default;
+};
+struct EndMaintenance {
+  std::string target;
+  friend bool operator==(const EndMaintenance&, const EndMaintenance&) = default;
+};
+// Settings of a service, there or not. Only what is given changes.
+struct SetService {
+  std::string service;  // "namespace/service"
+  std::optional<uint32_t> min_healthy;
+  friend bool operator==(const SetService&, const SetService&) = default;
+};
+// Which members make the active checks. The leader proposes it when members come and go; who checks
+// what follows from it alone (core/check_owner.h), so that each instance has one owner at a time.
+struct SetCheckers {
+  std::vector<NodeId> nodes;  // sorted
+  friend bool operator==(const SetCheckers&, const SetCheckers&) = default;
+};
+// What active checks found, proposed when it differs from the state. A result of another
+// incarnation or check epoch, or from a member that does not own the check, is passed over.
+struct ReportChecks {
+  struct Result {
+    Target target;
+    Revision epoch;
+    bool passed = false;
+    std::string message;
+    friend bool operator==(const Result&, const Result&) = default;
+  };
+  NodeId node;
+  std::vector<Result> results;
+  friend bool operator==(const ReportChecks&, const ReportChecks&) = default;
+};
+
+using Command =
+    std::variant<Register, Deregister, Update, SetHealth, GrantLease, RevokeLease, ExpireLeases,
+                 RemoveCritical, ReviveLeases, ReleaseGuard, Tend, SetMaintenance, EndMaintenance,
+                 SetService, SetCheckers, ReportChecks, TrimHistory>;
 
 struct RequestId {
   uint64_t client_id = 0;  // 0: no request id
@@ -136,15 +203,24 @@ struct InstanceReply {  // of Update and SetHealth
 struct LeaseReply {  // of GrantLease
   Lease lease;
 };
-struct CountReply {  // of RevokeLease, ExpireLeases, RemoveCritical: instances that left or turned; of TrimHistory: 0
+// Of the commands of leases, guard and checks: instances that left or turned; of TrimHistory: 0.
+struct CountReply {
   uint64_t count = 0;
+  uint64_t left = 0;  // of ReleaseGuard: silent leases of the service that are still held
+};
+struct MaintenanceReply {  // of SetMaintenance and EndMaintenance
+  OverridePtr override_;
+  uint64_t count = 0;  // instances that turned
+};
+struct ServiceReply {  // of SetService; the record is never null
+  ServiceRecordPtr record;
 };
 struct Reply {
   // Not OK: the command changed nothing. NOT_FOUND, FAILED_PRECONDITION; the message names the id.
   absl::Status status;
   Revision revision;
   std::variant<std::monostate, RegisterReply, DeregisterReply, InstanceReply, LeaseReply,
-               CountReply>
+               CountReply, MaintenanceReply, ServiceReply>
       value;
 };
 

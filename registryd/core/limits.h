@@ -35,6 +35,25 @@ inline constexpr int64_t kTtlMinMs = 2'000;
 inline constexpr int64_t kTtlMaxMs = 3'600'000;
 inline constexpr int64_t kTtlDefaultMs = 6'000;
 
+inline constexpr size_t kReasonSize = 256;                    // of an override
+inline constexpr int64_t kMaintenanceMaxMs = 31'536'000'000;  // a year
+inline constexpr size_t kOverridesPerService = 1'000;         // of single instances
+inline constexpr size_t kOperatedServices = 65'536;           // services with settings or overrides
+inline constexpr size_t kReleasedPerCommand = 1'000;  // leases that the guard lets go at once
+
+inline constexpr size_t kCheckPathSize = 1'024;
+inline constexpr int64_t kCheckIntervalMinMs = 1'000;
+inline constexpr int64_t kCheckIntervalMaxMs = 3'600'000;
+inline constexpr int64_t kCheckIntervalDefaultMs = 10'000;
+inline constexpr int64_t kCheckTimeoutMinMs = 100;
+inline constexpr int64_t kCheckTimeoutMaxMs = 60'000;
+inline constexpr int64_t kCheckTimeoutDefaultMs = 2'000;
+inline constexpr uint32_t kCheckThresholdMax = 100;
+inline constexpr uint32_t kCheckPassesDefault = 1;
+inline constexpr uint32_t kCheckFailuresDefault = 3;
+inline constexpr size_t kCheckResultsPerCommand = 1'000;
+inline constexpr size_t kCheckers = 64;
+
 // Request ids that are remembered, so that a delayed retry is not applied twice.
 inline constexpr uint64_t kRequestWindow = 65'536;
 

@@ -42,4 +42,20 @@ std::string_view ToString(Cause cause) {
   return "unknown";
 }
 
+std::string_view ToString(EventKind kind) {
+  switch (kind) {
+    case EventKind::kGuardEntered:
+      return "guard entered";
+    case EventKind::kGuardLeft:
+      return "guard left";
+    case EventKind::kMaintenanceOn:
+      return "maintenance on";
+    case EventKind::kMaintenanceOff:
+      return "maintenance off";
+    case EventKind::kSettings:
+      return "settings";
+  }
+  return "unknown";
+}
+
 }  // namespace registryd::core

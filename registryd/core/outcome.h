@@ -59,10 +59,34 @@ struct RequestSlot {
   Revision revision;
 };
 
+// `after` absent: the service has no record any more. Each service at most once in an outcome.
+struct ServiceChange {
+  std::string name;
+  ServiceRecordPtr after;
+};
+// What happened to a service or to the whole registry beside its instances. The numbers lie on disk
+// (history).
+enum class EventKind : uint8_t {
+  kGuardEntered = 1,  // the guard begins to hold instances
+  kGuardLeft = 2,     // it holds none any more
+  kMaintenanceOn = 3,
+  kMaintenanceOff = 4,
+  kSettings = 5,
+};
+// "guard entered"
+std::string_view ToString(EventKind kind);
+struct Event {
+  EventKind kind;
+  std::string scope;  // "namespace/service", an instance's name, or "" for the registry
+  std::string text;
+};
+
 struct Outcome {
   Reply reply;
   std::vector<InstanceChange> instances;  // in the command's order; each instance at most once
   std::vector<LeaseChange> leases;
+  std::vector<ServiceChange> services;
+  std::vector<Event> events;
   std::optional<RequestSlot> request;
   bool duplicate = false;  // answered from the request window
   std::string actor;       // who asked: of the command's Context

@@ -1,6 +1,7 @@
 #include "registryd/core/registry.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "registryd/base/text.h"
@@ -20,6 +21,7 @@ Outcome Registry::Apply(const Context& context, const Command& command) {
     run.AnswerAgain(command);
   } else {
     run.Apply(command);
+    run.Finish();
     if (!outcome.instances.empty()) ++counters_.revision;
     // A refused one is not remembered, so that it may be tried again.
     if (named && outcome.reply.status.ok()) outcome.request = Remember(context.request);
@@ -51,6 +53,7 @@ void Registry::LoadLease(Lease lease) {
   auto held = std::make_unique<HeldLease>();
   held->lease = std::move(lease);
   if (!id) FailLoad("a lease has the id 0");
+  if (held->lease.silent_since_ms != 0) silent_.emplace(held->lease.silent_since_ms, id);
   if (!leases_.emplace(id, std::move(held)).second) FailLoad(Text("lease ", id, " is there twice"));
 }
 
@@ -68,6 +71,18 @@ void Registry::LoadRequest(const RequestSlot& slot) {
   }
 }
 
+void Registry::LoadService(ServiceRecordPtr record) {
+  Service& service = TakeService(record->name);
+  if (service.record) FailLoad(Text("the record of service ", record->name, " is there twice"));
+  if (record->operated()) ++operated_;
+  const auto load = [this](const OverridePtr& o) {
+    if (o && o->until_ms != 0) ends_.emplace(o->until_ms, o->target);
+  };
+  load(record->maintenance);
+  for (const OverridePtr& o : record->of_instances) load(o);
+  service.record = std::move(record);
+}
+
 void Registry::FailLoad(std::string why) {
   if (load_error_.ok()) load_error_ = absl::DataLossError(std::move(why));
 }
@@ -77,6 +92,7 @@ absl::Status Registry::FinishLoad(const Counters& counters) {
   uint64_t digest = 0;
   for (const InstancePtr& instance : instances_) {
     CheckLoadedInstance(*instance);
+    CountInstance(*instance, 1);
     digest += InstanceDigest(*instance);
   }
   for (const auto& [id, held] : leases_) {
@@ -107,6 +123,10 @@ void Registry::CheckLoadedInstance(const Instance& instance) {
   if (!instance.lease || instance.facts.lease_expired) return;
   if (HeldLease* held = FindHeld(instance.lease)) {
     held->instances.Insert(&instance);
+    if (instance.facts.silent && held->lease.silent_since_ms == 0) {
+      FailLoad(Text("instance ", name, " is held by the guard, but its lease ", instance.lease,
+                    " is not silent"));
+    }
   } else {
     FailLoad(Text("instance ", name, " refers to lease ", instance.lease, ", which is not there"));
   }
@@ -130,6 +150,48 @@ size_t Registry::LeaseInstances(LeaseId id) const {
 Registry::HeldLease* Registry::FindHeld(LeaseId id) {
   const auto found = leases_.find(id);
   return found == leases_.end() ? nullptr : found->second.get();
+}
+
+ServiceRecordPtr Registry::FindRecord(std::string_view service_name) const {
+  const Service* service = FindService(service_name);
+  return service == nullptr ? nullptr : service->record;
+}
+
+int64_t Registry::NextDueMs(int64_t hold_ms) const {
+  int64_t due = std::numeric_limits<int64_t>::max();
+  if (!ends_.empty()) due = ends_.begin()->first;
+  if (!silent_.empty()) due = std::min(due, silent_.begin()->first + hold_ms);
+  return due;
+}
+
+const Registry::Service* Registry::FindService(std::string_view name) const {
+  const auto found = services_.find(name);
+  return found == services_.end() ? nullptr : found->second.get();
+}
+
+Registry::Service& Registry::TakeService(std::string_view name) {
+  auto found = services_.find(name);
+  if (found == services_.end()) {
+    found = services_.emplace(std::string(name), std::make_unique<Service>()).first;
+  }
+  return *found->second;
+}
+
+void Registry::DropServiceIfIdle(std::string_view name) {
+  const auto found = services_.find(name);
+  if (found == services_.end()) return;
+  if (found->second->instances == 0 && !found->second->record) services_.erase(found);
+}
+
+void Registry::CountInstance(const Instance& instance, int by) {
+  Service& service = TakeService(instance.name().service_name());
+  const Health health = instance.health();
+  // Modulo 2^32 and 2^64: -1 takes one away.
+  const auto step = static_cast<uint32_t>(by);
+  service.instances += step;
+  if (health == Health::kPassing) service.passing += step;
+  if (health == Health::kSuspect) service.suspect += step;
+  if (IsServed(health)) served_ += static_cast<uint64_t>(static_cast<int64_t>(by));
 }
 
 }  // namespace registryd::core

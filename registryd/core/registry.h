@@ -19,8 +19,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
@@ -32,7 +34,15 @@
 
 namespace registryd::core {
 
-// The scalars of the state. Stored with each batch.
+// The guard of the whole registry.
+struct RegistryGuard {
+  int64_t since_ms = 0;       // not 0: it holds instances since then
+  SilenceWindow left;         // instances that left for silence
+  SilenceWindow left_leases;  // leases that ended for it
+  friend bool operator==(const RegistryGuard&, const RegistryGuard&) = default;
+};
+
+// What is one of a kind in the state. Stored with each batch.
 struct Counters {
   ClusterId cluster;
   Revision revision;
@@ -41,6 +51,8 @@ struct Counters {
   uint64_t requests_seen = 0;
   uint64_t digest = 0;
   Revision history_floor;  // changes after this are kept in history
+  RegistryGuard guard;
+  std::vector<NodeId> checkers;  // who makes the active checks
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
@@ -54,6 +66,7 @@ class Registry {
   void LoadInstance(InstancePtr instance);
   void LoadLease(Lease lease);
   void LoadRequest(const RequestSlot& slot);
+  void LoadService(ServiceRecordPtr record);
   absl::Status FinishLoad(const Counters& counters);
 
   const Counters& counters() const { return counters_; }
@@ -63,8 +76,13 @@ class Registry {
   InstancePtr Find(const InstanceName& name) const;  // nullptr: absent
   const Lease* FindLease(LeaseId id) const;          // nullptr: absent; valid until the next Apply
   size_t LeaseInstances(LeaseId id) const;           // those that it keeps alive
+  ServiceRecordPtr FindRecord(std::string_view service_name) const;  // nullptr: there is none
   size_t instance_count() const { return instances_.size(); }
   size_t lease_count() const { return leases_.size(); }
+  size_t silent_lease_count() const { return silent_.size(); }  // held by the guard
+  // When a Tend has something to do, by the state's time, where the guard holds for `hold_ms`;
+  // the largest number when nothing is due.
+  int64_t NextDueMs(int64_t hold_ms) const;
   // In no particular order.
   template <class F>
   void ForEachInstance(F f) const {
@@ -73,6 +91,12 @@ class Registry {
   template <class F>
   void ForEachLease(F f) const {
     for (const auto& [id, held] : leases_) f(held->lease);
+  }
+  template <class F>
+  void ForEachRecord(F f) const {
+    for (const auto& [name, service] : services_) {
+      if (service->record) f(service->record);
+    }
   }
 
  private:
@@ -98,14 +122,32 @@ class Registry {
     Lease lease;
     AttachedInstances instances;
   };
+  // A service with an instance or a record.
+  struct Service {
+    uint32_t instances = 0;
+    uint32_t passing = 0;
+    uint32_t suspect = 0;
+    ServiceRecordPtr record;
+    uint32_t served() const { return passing + suspect; }
+  };
 
   HeldLease* FindHeld(LeaseId id);
+  const Service* FindService(std::string_view name) const;
+  Service& TakeService(std::string_view name);
+  void DropServiceIfIdle(std::string_view name);
+  // Adds an instance to its service's numbers, or takes it out (-1).
+  void CountInstance(const Instance& instance, int by);
   RequestSlot Remember(const RequestId& request);
   void FailLoad(std::string why);
   void CheckLoadedInstance(const Instance& instance);  // and attaches it to its lease
 
   absl::flat_hash_set<InstancePtr, NameHash, NameEqual> instances_;
   absl::flat_hash_map<LeaseId, std::unique_ptr<HeldLease>> leases_;
+  absl::flat_hash_map<std::string, std::unique_ptr<Service>, NameHash, NameEqual> services_;
+  uint64_t served_ = 0;                                    // instances of all services
+  uint64_t operated_ = 0;                                  // services with settings or overrides
+  absl::btree_set<std::pair<int64_t, LeaseId>> silent_;    // since when, which
+  absl::btree_set<std::pair<int64_t, std::string>> ends_;  // of overrides: when, which target
   absl::flat_hash_set<RequestId> requests_;
   std::vector<RequestId> request_ring_;  // by slot
   Counters counters_;

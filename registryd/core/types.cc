@@ -35,9 +35,27 @@ bool InstanceName::IsJoined(std::string_view text) {
 DerivedHealth DeriveHealth(const HealthFacts& facts) {
   if (facts.lease_expired) return {Health::kCritical, HealthReason::kLeaseExpired};
   if (facts.report == Report::kCritical) return {Health::kCritical, HealthReason::kReported};
+  if (facts.check == CheckResult::kFailing || facts.check == CheckResult::kUnknown) {
+    return {Health::kCritical, HealthReason::kCheck};
+  }
+  if (facts.rare->maintenance) return {Health::kDraining, HealthReason::kMaintenance};
   if (facts.report == Report::kDraining) return {Health::kDraining, HealthReason::kReported};
+  if (facts.silent) return {Health::kSuspect, HealthReason::kSilent};
+  if (!facts.message.empty()) return {Health::kPassing, HealthReason::kReported};
   return {Health::kPassing,
-          facts.message.empty() ? HealthReason::kRegistered : HealthReason::kReported};
+          facts.check == CheckResult::kPassing ? HealthReason::kCheck : HealthReason::kRegistered};
+}
+
+std::string_view HealthMessage(const HealthFacts& facts) {
+  switch (DeriveHealth(facts).reason) {
+    case HealthReason::kCheck:
+      return facts.check == CheckResult::kUnknown ? std::string_view("not checked yet")
+                                                  : facts.rare->check_message;
+    case HealthReason::kMaintenance:
+      return facts.rare->maintenance->reason;
+    default:
+      return facts.message;
+  }
 }
 
 std::string_view ToString(Health health) {
@@ -62,6 +80,12 @@ std::string_view ToString(HealthReason reason) {
       return "lease expired";
     case HealthReason::kReported:
       return "reported";
+    case HealthReason::kSilent:
+      return "silent";
+    case HealthReason::kCheck:
+      return "check";
+    case HealthReason::kMaintenance:
+      return "maintenance";
   }
   return "unknown";
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "registryd/base/ids.h"
+#include "registryd/core/boxed.h"
 
 namespace registryd::core {
 
@@ -71,6 +72,20 @@ struct Label {
   friend bool operator==(const Label&, const Label&) = default;
 };
 
+// An active check: the cluster asks the instance, where it cannot send heartbeats. The numbers lie
+// on disk. kNone: there is no check.
+enum class CheckKind : uint8_t { kNone = 0, kTcp = 1, kHttp = 2, kGrpc = 3 };
+struct CheckSpec {
+  CheckKind kind = CheckKind::kNone;
+  std::string endpoint;  // name of one of the instance's endpoints; "" is the first
+  std::string path;      // HTTP: what is asked for; gRPC: the service's name
+  int64_t interval_ms = 0;
+  int64_t timeout_ms = 0;
+  uint32_t passes = 0;    // successes in a row before it is PASSING
+  uint32_t failures = 0;  // failures in a row before it is CRITICAL
+  friend bool operator==(const CheckSpec&, const CheckSpec&) = default;
+};
+
 // What the owner says about an instance.
 struct InstanceSpec {
   InstanceName name;
@@ -80,32 +95,77 @@ struct InstanceSpec {
   std::string region;
   std::string zone;
   uint32_t weight = 1;
+  Boxed<CheckSpec> check;
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 
 // What an instance says of its own health. The numbers lie on disk.
 enum class Report : uint8_t { kPassing = 0, kCritical = 1, kDraining = 2 };
 
+// What the active check found last. The numbers lie on disk.
+enum class CheckResult : uint8_t { kNone = 0, kUnknown = 1, kPassing = 2, kFailing = 3 };
+
+// An operator's word about an instance or a whole service, known by name: it outlives the lives of
+// the instance.
+struct Override {
+  std::string target;  // "namespace/service/id" or "namespace/service"
+  std::string owner;
+  std::string reason;
+  int64_t since_ms = 0;
+  int64_t until_ms = 0;  // 0: until somebody ends it
+  friend bool operator==(const Override&, const Override&) = default;
+};
+using OverridePtr = std::shared_ptr<const Override>;
+
+// Facts that most instances do not have.
+struct RareFacts {
+  Revision check_epoch;  // revision at which its check was asked for; a result of an older is void
+  std::string check_message;
+  OverridePtr maintenance;
+  friend bool operator==(const RareFacts& a, const RareFacts& b) {
+    const bool same = a.maintenance == b.maintenance ||
+                      (a.maintenance && b.maintenance && *a.maintenance == *b.maintenance);
+    return same && a.check_epoch == b.check_epoch && a.check_message == b.check_message;
+  }
+};
+
 // The separate facts that health is derived from, by one function.
 struct HealthFacts {
   bool lease_expired = false;
+  bool silent = false;  // its lease was not renewed for a ttl, and the guard keeps it
   Report report = Report::kPassing;
+  CheckResult check = CheckResult::kNone;
   std::string message;  // what came with the report
+  Boxed<RareFacts> rare;
   friend bool operator==(const HealthFacts&, const HealthFacts&) = default;
 };
 
 // The numbers equal registry.v1.Health and are part of the digest.
 enum class Health : uint8_t { kPassing = 1, kSuspect = 2, kCritical = 3, kDraining = 4 };
 // The numbers equal registry.v1.HealthReason.
-enum class HealthReason : uint8_t { kRegistered = 1, kLeaseExpired = 2, kReported = 3 };
+enum class HealthReason : uint8_t {
+  kRegistered = 1,
+  kLeaseExpired = 2,
+  kReported = 3,
+  kSilent = 4,
+  kCheck = 5,
+  kMaintenance = 6,
+};
 
 struct DerivedHealth {
   Health health;
   HealthReason reason;
 };
-// An expired lease weighs most, then the report. PASSING has the reason kReported when a message
-// came with the report.
+// What takes an instance out weighs more than what keeps it: an expired lease, a report of
+// CRITICAL, a check that fails or has not passed yet, maintenance (DRAINING: callers finish and
+// begin nothing), a report of DRAINING, silence (SUSPECT). PASSING has the reason kReported when a
+// message came with the report, else kCheck where a check passes.
 DerivedHealth DeriveHealth(const HealthFacts& facts);
+// The text that belongs to the derived reason; empty where there is none.
+std::string_view HealthMessage(const HealthFacts& facts);
+inline bool IsServed(Health health) {
+  return health == Health::kPassing || health == Health::kSuspect;
+}
 std::string_view ToString(Health health);        // "PASSING"
 std::string_view ToString(HealthReason reason);  // "lease expired"
 
@@ -135,6 +195,7 @@ struct Lease {
   LeaseEpoch epoch;
   int64_t ttl_ms = 0;
   std::string owner;
+  int64_t silent_since_ms = 0;  // not 0: silent for a ttl, and the guard holds its instances
   friend bool operator==(const Lease&, const Lease&) = default;
 };
 

@@ -1,5 +1,6 @@
 #include "registryd/core/validate.h"
 
+#include <algorithm>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
@@ -185,14 +186,49 @@ absl::Status CheckWeight(const Path& path, uint32_t weight) {
   return Broken(path, "must be 1 to ", limits::kWeight, ", is ", weight);
 }
 
-absl::Status CheckSpec(const Path& path, const InstanceSpec& spec) {
+absl::Status CheckRange(const Path& path, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return Broken(path, "must be ", least, " to ", most, ", is ", value);
+}
+
+absl::Status CheckActiveCheck(const Path& path, const CheckSpec& check,
+                              const std::vector<Endpoint>& endpoints) {
+  if (check.kind == CheckKind::kNone) return Broken(Field(path, "kind"), "is required");
+  bool found = check.endpoint.empty();
+  for (const Endpoint& endpoint : endpoints) found |= endpoint.name == check.endpoint;
+  if (!found) {
+    return Broken(Field(path, "endpoint"), "must be the name of an endpoint of the instance, is ",
+                  Quoted(check.endpoint));
+  }
+  RETURN_IF_ERROR(CheckText(Field(path, "path"), check.path, limits::kCheckPathSize));
+  if (check.path.find(' ') != std::string::npos) {
+    return Broken(Field(path, "path"), "must have no spaces, is ", Quoted(check.path));
+  }
+  if (check.kind == CheckKind::kHttp && (check.path.empty() || check.path[0] != '/')) {
+    return Broken(Field(path, "path"), "must begin with '/', is ", Quoted(check.path));
+  }
+  if (check.kind == CheckKind::kTcp && !check.path.empty()) {
+    return Broken(Field(path, "path"), "means nothing to a check of kind TCP");
+  }
+  RETURN_IF_ERROR(CheckRange(Field(path, "interval_ms"), check.interval_ms,
+                             limits::kCheckIntervalMinMs, limits::kCheckIntervalMaxMs));
+  RETURN_IF_ERROR(CheckRange(Field(path, "timeout_ms"), check.timeout_ms,
+                             limits::kCheckTimeoutMinMs,
+                             std::min(limits::kCheckTimeoutMaxMs, check.interval_ms)));
+  RETURN_IF_ERROR(CheckRange(Field(path, "passes"), check.passes, 1, limits::kCheckThresholdMax));
+  return CheckRange(Field(path, "failures"), check.failures, 1, limits::kCheckThresholdMax);
+}
+
+absl::Status CheckInstanceSpec(const Path& path, const InstanceSpec& spec) {
   RETURN_IF_ERROR(CheckInstanceName(path, spec.name));
   RETURN_IF_ERROR(CheckEndpoints(Field(path, "endpoints"), spec.endpoints));
   RETURN_IF_ERROR(CheckVersion(Field(path, "version"), spec.version));
   RETURN_IF_ERROR(CheckLabels(Field(path, "labels"), spec.labels));
   RETURN_IF_ERROR(CheckText(Field(path, "region"), spec.region, limits::kNameSize));
   RETURN_IF_ERROR(CheckText(Field(path, "zone"), spec.zone, limits::kNameSize));
-  return CheckWeight(Field(path, "weight"), spec.weight);
+  RETURN_IF_ERROR(CheckWeight(Field(path, "weight"), spec.weight));
+  return spec.check.empty() ? absl::OkStatus()
+                            : CheckActiveCheck(Field(path, "check"), *spec.check, spec.endpoints);
 }
 
 absl::Status CheckLeaseId(const Path& path, LeaseId id) {
@@ -234,7 +270,7 @@ absl::Status Check(const Register& command) {
   RETURN_IF_ERROR(CheckCount(instances, command.instances.size(), 1, limits::kInstancesPerCall));
   Distinct distinct(command.instances.size());
   for (size_t i = 0; i < command.instances.size(); ++i) {
-    RETURN_IF_ERROR(CheckSpec(Element(instances, i), command.instances[i]));
+    RETURN_IF_ERROR(CheckInstanceSpec(Element(instances, i), command.instances[i]));
     RETURN_IF_ERROR(distinct.Add(command.instances[i].name));
   }
   return command.lease ? CheckClaim(*command.lease, false) : absl::OkStatus();
@@ -275,14 +311,6 @@ absl::Status Check(const GrantLease& command) { return CheckClaim(command.lease,
 
 absl::Status Check(const RevokeLease& command) { return CheckLeaseId("lease_id", command.id); }
 
-absl::Status Check(const ExpireLeases& command) {
-  const Path leases("leases");
-  for (size_t i = 0; i < command.leases.size(); ++i) {
-    RETURN_IF_ERROR(CheckLeaseId(Element(leases, i), command.leases[i].id));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status Check(const TrimHistory&) { return absl::OkStatus(); }
 
 absl::Status Check(const RemoveCritical& command) {
@@ -293,6 +321,63 @@ absl::Status Check(const RemoveCritical& command) {
     if (!command.targets[i].incarnation) {
       return Broken(Field(path, "incarnation"), "is required");
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLeases(const std::vector<LeaseRef>& refs) {
+  const Path leases("leases");
+  for (size_t i = 0; i < refs.size(); ++i) {
+    RETURN_IF_ERROR(CheckLeaseId(Element(leases, i), refs[i].id));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Check(const ExpireLeases& command) { return CheckLeases(command.leases); }
+
+absl::Status Check(const ReviveLeases& command) { return CheckLeases(command.leases); }
+
+// "namespace/service", or with an id behind it where that may be.
+absl::Status CheckJoined(std::string_view target, bool may_be_instance) {
+  if (may_be_instance && InstanceName::IsJoined(target)) {
+    return CheckInstanceName("target", InstanceName(std::string(target)));
+  }
+  const size_t slash = target.find('/');
+  RETURN_IF_ERROR(CheckName("namespace", target.substr(0, slash), kNameAlso, limits::kNameSize));
+  const std::string_view service =
+      slash == std::string_view::npos ? std::string_view() : target.substr(slash + 1);
+  return CheckName("service", service, kNameAlso, limits::kNameSize);
+}
+
+absl::Status Check(const ReleaseGuard& command) {
+  return command.service.empty() ? absl::OkStatus() : CheckJoined(command.service, false);
+}
+
+absl::Status Check(const Tend&) { return absl::OkStatus(); }
+
+absl::Status Check(const SetMaintenance& command) {
+  RETURN_IF_ERROR(CheckJoined(command.target, true));
+  RETURN_IF_ERROR(CheckText("owner", command.owner, limits::kOwnerSize));
+  RETURN_IF_ERROR(CheckText("reason", command.reason, limits::kReasonSize));
+  return CheckRange("duration_ms", command.duration_ms, 0, limits::kMaintenanceMaxMs);
+}
+
+absl::Status Check(const EndMaintenance& command) { return CheckJoined(command.target, true); }
+
+absl::Status Check(const SetService& command) { return CheckJoined(command.service, false); }
+
+absl::Status Check(const SetCheckers& command) {
+  return CheckCount("nodes", command.nodes.size(), 0, limits::kCheckers);
+}
+
+absl::Status Check(const ReportChecks& command) {
+  const Path results("results");
+  RETURN_IF_ERROR(CheckCount(results, command.results.size(), 1, limits::kCheckResultsPerCommand));
+  for (size_t i = 0; i < command.results.size(); ++i) {
+    const Path path = Element(results, i);
+    RETURN_IF_ERROR(CheckInstanceName(path, command.results[i].target.name));
+    RETURN_IF_ERROR(
+        CheckText(Field(path, "message"), command.results[i].message, limits::kMessageSize));
   }
   return absl::OkStatus();
 }
@@ -339,7 +424,7 @@ absl::Status ValidateLabels(std::string_view path, const std::vector<Label>& lab
 }
 
 absl::Status ValidateSpec(std::string_view path, const InstanceSpec& spec) {
-  return CheckSpec(path, spec);
+  return CheckInstanceSpec(path, spec);
 }
 
 absl::Status ValidateTarget(std::string_view path, const Target& target) {

@@ -24,10 +24,14 @@ void LeaseTable::Schedule(LeaseId id, Entry& entry) {
 
 void LeaseTable::Add(const core::LeaseRef& lease, int64_t ttl_ms, int64_t now) {
   if (next_ < 0) next_ = now / kSlotMs;
-  Entry& entry = leases_[lease.id];
-  const bool scheduled_soon_enough = entry.slot >= next_ &&
-                                     entry.slot <= (now + ttl_ms) / kSlotMs + 1 && entry.epoch &&
-                                     !entry.pending;
+  const auto [at, fresh] = leases_.try_emplace(lease.id);
+  Entry& entry = at->second;
+  const bool scheduled_soon_enough =
+      !fresh && entry.slot >= next_ && entry.slot <= (now + ttl_ms) / kSlotMs + 1 && !entry.pending;
+  if (!fresh) {
+    Unwatch(entry);
+  }
+  intake_.Add(ttl_ms, now);
   entry.epoch = lease.epoch;
   entry.deadline = now + ttl_ms;
   entry.ttl_ms = static_cast<uint32_t>(ttl_ms);
@@ -35,12 +39,19 @@ void LeaseTable::Add(const core::LeaseRef& lease, int64_t ttl_ms, int64_t now) {
   if (!scheduled_soon_enough) Schedule(lease.id, entry);
 }
 
-void LeaseTable::Remove(LeaseId id) { leases_.erase(id); }
+void LeaseTable::Remove(LeaseId id) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  Unwatch(found->second);
+  leases_.erase(found);
+}
 
 void LeaseTable::Clear() {
   leases_.clear();
   for (Slot& slot : wheel_) slot.ids.clear();
   next_ = -1;
+  intake_ = IntakeWatch();
+  held_ = 0;
 }
 
 LeaseTable::Renewal LeaseTable::Renew(const core::LeaseRef& lease, int64_t now) {
@@ -48,8 +59,44 @@ LeaseTable::Renewal LeaseTable::Renew(const core::LeaseRef& lease, int64_t now) 
   if (found == leases_.end() || found->second.epoch != lease.epoch) return Renewal::kLost;
   Entry& entry = found->second;
   if (entry.pending) return Renewal::kPending;
+  if (entry.held) {
+    return std::exchange(entry.reviving, true) ? Renewal::kRenewed : Renewal::kRevived;
+  }
+  intake_.Renewed(entry.ttl_ms, entry.deadline - entry.ttl_ms, now);
   entry.deadline = std::max(entry.deadline, now + entry.ttl_ms);
   return Renewal::kRenewed;
+}
+
+void LeaseTable::Hold(LeaseId id) {
+  const auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  Entry& entry = found->second;
+  if (!entry.held) {
+    Unwatch(entry);
+    entry.held = true;
+    ++held_;
+  }
+  entry.reviving = false;
+  entry.pending = false;
+  entry.slot = -1;
+}
+
+// It is about to be held, replaced or removed. Those that are held are not expected to renew.
+void LeaseTable::Unwatch(Entry& entry) {
+  if (entry.held) {
+    entry.held = false;
+    --held_;
+  } else {
+    intake_.Remove(entry.ttl_ms, entry.deadline - entry.ttl_ms);
+  }
+}
+
+void LeaseTable::GiveAllAFullTtl(int64_t now) {
+  for (auto& [id, entry] : leases_) {
+    if (entry.pending || entry.held) continue;
+    intake_.Renewed(entry.ttl_ms, entry.deadline - entry.ttl_ms, now);
+    entry.deadline = now + entry.ttl_ms;
+  }
 }
 
 std::vector<core::LeaseRef> LeaseTable::ExpiredAt(int64_t now, size_t max) {
@@ -63,7 +110,10 @@ std::vector<core::LeaseRef> LeaseTable::ExpiredAt(int64_t now, size_t max) {
       ids.pop_back();
       const auto found = leases_.find(id);
       // Gone meanwhile, or scheduled anew elsewhere.
-      if (found == leases_.end() || found->second.slot != next_ || found->second.pending) continue;
+      if (found == leases_.end() || found->second.slot != next_ || found->second.pending ||
+          found->second.held) {
+        continue;
+      }
       Entry& entry = found->second;
       if (entry.deadline > now) {
         entry.slot = -1;

@@ -7,8 +7,9 @@
 //   Remove
 //
 // A lease that ExpiredAt gave out is *pending*: its expiry is on its way through the log, and its
-// renewals wait for the outcome (decision 4 in docs/formats.md). `now` is in milliseconds of any
-// clock that does not go back.
+// renewals wait for the outcome (decision 4 in docs/formats.md). One that the guard holds is
+// *held*: it has no deadline, and its first renewal is answered kRevived: the state has to be told.
+// `now` is in milliseconds of any clock that does not go back.
 //
 // Threads: one, the loop. Cost: Renew is one hash lookup and one store, about 40 bytes a lease. A
 // timing wheel of 128 ms slots holds ids; a renewal does not move its lease, the slot looks again
@@ -21,12 +22,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "registryd/core/commands.h"
+#include "registryd/liveness/intake_watch.h"
 
 namespace registryd::liveness {
 
 class LeaseTable {
  public:
-  enum class Renewal { kRenewed, kLost, kPending };
+  enum class Renewal { kRenewed, kRevived, kLost, kPending };
 
   // Adds the lease, or replaces one of the same id, with a full ttl.
   void Add(const core::LeaseRef& lease, int64_t ttl_ms, int64_t now);
@@ -39,6 +41,14 @@ class LeaseTable {
   // The expiry of a pending lease did not happen: it is due again at the next ExpiredAt, or renewed
   // before.
   void Release(const core::LeaseRef& lease, int64_t now);
+  // The guard holds it: it is never due until it is added again. Its next renewal is kRevived,
+  // those after it kRenewed, until Hold is called again.
+  void Hold(LeaseId id);
+  // What was due is not: every lease has a full ttl from now. O(n).
+  void GiveAllAFullTtl(int64_t now);
+
+  const IntakeWatch& intake() const { return intake_; }
+  size_t held() const { return held_; }
 
   size_t size() const { return leases_.size(); }
   // The lease's ttl; 0 when it is not there.
@@ -53,14 +63,19 @@ class LeaseTable {
     int64_t slot = 0;  // where the wheel holds it, in slots since time 0
     uint32_t ttl_ms = 0;
     bool pending = false;
+    bool held = false;
+    bool reviving = false;
   };
   struct Slot {
     std::vector<LeaseId> ids;
   };
 
   void Schedule(LeaseId id, Entry& entry);
+  void Unwatch(Entry& entry);
 
   absl::flat_hash_map<LeaseId, Entry> leases_;
+  IntakeWatch intake_;  // of those that are not held
+  size_t held_ = 0;
   // Ring of slots; grows to the longest ttl in use. wheel_[s % size] holds slot s for s in [next_,
   // next_ + size).
   std::vector<Slot> wheel_ = std::vector<Slot>(1024);

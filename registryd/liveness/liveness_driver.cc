@@ -15,6 +15,9 @@ constexpr size_t kRemovalsPerProposal = 1'000;
 // A pause of the loop longer than this is a stall: nobody's silence.
 constexpr int64_t kStallMs = 5 * LivenessDriver::kTickMs;
 constexpr int64_t kNotLeadingRetryMs = 200;
+constexpr size_t kRevivalsPerProposal = 1'000;
+// What is due but may not leave yet is looked at again after this.
+constexpr int64_t kTendAgainMs = 1'000;
 
 }  // namespace
 
@@ -60,6 +63,9 @@ void LivenessDriver::RenewAll(WaitingFrame waiting, const std::vector<core::Leas
   const int64_t now = Now();
   for (const core::LeaseRef& lease : leases) {
     switch (table_.Renew(lease, now)) {
+      case LeaseTable::Renewal::kRevived:
+        revivals_.push_back(lease);
+        [[fallthrough]];
       case LeaseTable::Renewal::kRenewed: {
         const int64_t interval = table_.TtlMs(lease.id) / 3;
         answer.next_in_ms =
@@ -79,6 +85,7 @@ void LivenessDriver::RenewAll(WaitingFrame waiting, const std::vector<core::Leas
   } else {
     waiting_.push_back(std::move(waiting));
   }
+  if (!reviving_) ProposeRevivals();
 }
 
 void LivenessDriver::RetryWaiting() {
@@ -97,14 +104,15 @@ void LivenessDriver::OnOutcome(const core::Outcome& outcome) {
   for (const core::LeaseChange& change : outcome.leases) {
     if (change.after) {
       table_.Add({change.after->id, change.after->epoch}, change.after->ttl_ms, now);
+      if (change.after->silent_since_ms != 0) table_.Hold(change.id);
     } else {
       table_.Remove(change.id);
     }
   }
   for (const core::InstanceChange& change : outcome.instances) {
     if (change.after != nullptr && change.after->facts.lease_expired) {
-      removals_.push_back(
-          {now + options_.remove_after_ms, {change.after->name(), change.after->incarnation}});
+      removals_.push_back({RemovalNow(now) + options_.remove_after_ms,
+                           {change.after->name(), change.after->incarnation}});
     }
   }
 }
@@ -127,6 +135,8 @@ void LivenessDriver::OnLeadership(const replica::Leadership& leadership) {
   } else {
     table_.Clear();
     removals_.clear();
+    revivals_.clear();
+    WatchIntake(Now());
     RetryWaiting();  // answers them: not leading
   }
 }
@@ -135,9 +145,13 @@ void LivenessDriver::StartLeading() {
   kLoop.AssertHeld();
   const int64_t now = Now();
   table_.Clear();
+  deaf_since_ms_ = 0;
+  deaf_ms_ = 0;
+  tend_not_before_ms_ = 0;
   const core::Registry& registry = parts_.replica->registry();
   registry.ForEachLease([&](const core::Lease& lease) {
     table_.Add({lease.id, lease.epoch}, lease.ttl_ms, now);
+    if (lease.silent_since_ms != 0) table_.Hold(lease.id);
   });
   registry.ForEachInstance([&](const core::InstancePtr& instance) {
     if (!instance->facts.lease_expired) return;
@@ -151,35 +165,110 @@ void LivenessDriver::Tick() {
   Drain();  // a renewal that has arrived counts before its lease is judged
   const int64_t now = Now();
   if (!leading_) return;
-  if (!expiring_) ProposeExpiries(now);
-  if (!removing_) ProposeRemovals(now);
+  WatchIntake(now);
+  if (!reviving_) ProposeRevivals();
+  const bool paused = deaf_since_ms_ != 0 && now - deaf_since_ms_ < options_.intake_pause_ms;
+  if (!expiring_ && !paused) ProposeExpiries(now);
+  if (!removing_ && deaf_since_ms_ == 0) ProposeRemovals(now);
+  if (!tending_ && now >= tend_not_before_ms_) ProposeTending(now);
+}
+
+core::GuardRule LivenessDriver::Rule() const {
+  core::GuardRule rule = options_.guard;
+  rule.hold_all = deaf_since_ms_ != 0;
+  return rule;
+}
+
+// Loss of observation is not loss of life. A share of one switches guard and watch off.
+void LivenessDriver::WatchIntake(int64_t now) {
+  const IntakeReading reading = table_.intake().Read(now);
+  const core::GuardRule& guard = options_.guard;
+  const bool deaf = leading_ && guard.share_num < guard.share_den &&
+                    reading.leases >= core::GuardRule::kRegistryMin &&
+                    reading.heard * guard.share_den < reading.leases * guard.share_num;
+  if (deaf && deaf_since_ms_ == 0) {
+    deaf_since_ms_ = now;
+    log::Warning("this node hears too few renewals to believe them: expiry pauses",
+                 {{"heard", reading.heard}, {"leases", reading.leases}});
+  } else if (!deaf && deaf_since_ms_ != 0) {
+    const int64_t paused_ms = now - deaf_since_ms_;
+    deaf_ms_ += paused_ms;
+    deaf_since_ms_ = 0;
+    table_.GiveAllAFullTtl(now);
+    log::Warning("renewals are heard again: expiry goes on, every lease has a full ttl",
+                 {{"paused_ms", paused_ms}, {"heard", reading.heard}, {"leases", reading.leases}});
+  }
+  MutexLock lock(intake_mutex_);
+  intake_ = {leading_, deaf_since_ms_ != 0, reading.heard, reading.leases, table_.held()};
+}
+
+IntakeStatus LivenessDriver::intake() const {
+  MutexLock lock(intake_mutex_);
+  return intake_;
 }
 
 void LivenessDriver::ProposeExpiries(int64_t now) {
-  core::ExpireLeases command{table_.ExpiredAt(now, kLeasesPerProposal), term_};
+  core::ExpireLeases command{table_.ExpiredAt(now, kLeasesPerProposal), term_, Rule()};
   if (command.leases.empty()) return;
   expiring_ = true;
   log::Info("leases are silent for their whole ttl", {{"leases", command.leases.size()}});
   auto leases = command.leases;
-  Propose(command, [this, leases = std::move(leases)](absl::Status status) {
+  Propose(command, [this, leases = std::move(leases)](absl::StatusOr<uint64_t> turned) {
     expiring_ = false;
-    if (!status.ok()) {
+    if (!turned.ok()) {
       log::Warning("could not expire leases; trying again",
-                   {{"leases", leases.size()}, {"error", status}});
+                   {{"leases", leases.size()}, {"error", turned.status()}});
     }
-    // Applied expiries have left the table. What is still there was not expired: it is due again,
-    // or renewed.
+    // Applied expiries have left the table or are held. What is still there was not expired: it is
+    // due again, or renewed.
     const int64_t released_at = Now();
     for (const core::LeaseRef& lease : leases) table_.Release(lease, released_at);
     RetryWaiting();
-    if (status.ok() && leading_) ProposeExpiries(released_at);  // the rest at once
+    if (turned.ok() && leading_) ProposeExpiries(released_at);  // the rest at once
+  });
+}
+
+void LivenessDriver::ProposeRevivals() {
+  if (revivals_.empty() || !leading_) return;
+  core::ReviveLeases command;
+  const size_t count = std::min(revivals_.size(), kRevivalsPerProposal);
+  command.leases.assign(revivals_.end() - static_cast<ptrdiff_t>(count), revivals_.end());
+  revivals_.resize(revivals_.size() - count);
+  reviving_ = true;
+  auto leases = command.leases;
+  Propose(command, [this, leases = std::move(leases)](absl::StatusOr<uint64_t> turned) {
+    reviving_ = false;
+    if (!turned.ok()) {
+      log::Warning("could not revive leases; their next renewal tries again",
+                   {{"leases", leases.size()}, {"error", turned.status()}});
+      for (const core::LeaseRef& lease : leases) table_.Hold(lease.id);
+      return;
+    }
+    ProposeRevivals();
+  });
+}
+
+void LivenessDriver::ProposeTending(int64_t now) {
+  kLoop.AssertHeld();
+  const core::Registry& registry = parts_.replica->registry();
+  const int64_t time_ms = std::max(registry.counters().time_ms, parts_.clock->WallMs());
+  if (registry.NextDueMs(options_.guard.hold_ms) > time_ms) return;
+  tending_ = true;
+  tend_not_before_ms_ = now + kTendAgainMs;
+  Propose(core::Tend{Rule()}, [this](absl::StatusOr<uint64_t> turned) {
+    tending_ = false;
+    if (!turned.ok()) {
+      log::Warning("could not end what is due; trying again", {{"error", turned.status()}});
+    } else if (*turned > 0) {
+      tend_not_before_ms_ = 0;  // there may be more
+    }
   });
 }
 
 void LivenessDriver::ProposeRemovals(int64_t now) {
   kLoop.AssertHeld();
   core::RemoveCritical command;
-  while (!removals_.empty() && removals_.front().due_ms <= now &&
+  while (!removals_.empty() && removals_.front().due_ms <= RemovalNow(now) &&
          command.targets.size() < kRemovalsPerProposal) {
     core::Target target = std::move(removals_.front().target);
     removals_.pop_front();
@@ -192,23 +281,30 @@ void LivenessDriver::ProposeRemovals(int64_t now) {
   if (command.targets.empty()) return;
   removing_ = true;
   auto targets = command.targets;
-  Propose(command, [this, targets = std::move(targets)](absl::Status status) {
+  Propose(command, [this, targets = std::move(targets)](absl::StatusOr<uint64_t> removed) {
     removing_ = false;
     if (!leading_) return;
-    const int64_t due = Now();
-    if (status.ok()) return ProposeRemovals(due);
+    const int64_t tried_at = Now();
+    if (removed.ok()) return ProposeRemovals(tried_at);
+    const int64_t due = RemovalNow(tried_at);
     for (const core::Target& target : targets) removals_.push_front({due, target});
   });
 }
 
-void LivenessDriver::Propose(const core::Command& command,
-                             absl::AnyInvocable<void(absl::Status)> done) {
+void LivenessDriver::Propose(const core::Command& command, Done done) {
   parts_.proposer->Propose(
       wire::EncodeCommand({}, "registryd", command),
       [this, done = std::move(done)](absl::StatusOr<consensus::Applied> applied) mutable {
+        absl::StatusOr<uint64_t> turned = 0;
+        if (!applied.ok()) {
+          turned = applied.status();
+        } else if (const auto* count = std::get_if<core::CountReply>(
+                       &static_cast<const core::Reply*>(applied->reply.get())->value)) {
+          turned = count->count;
+        }
         // An error may come from any thread; the loop is where our data lives.
-        parts_.loop->Post([done = std::move(done), status = applied.status()]() mutable {
-          done(std::move(status));
+        parts_.loop->Post([done = std::move(done), turned = std::move(turned)]() mutable {
+          done(std::move(turned));
         });
       });
 }

@@ -51,11 +51,11 @@ void Drains::Stop() {
 }
 
 void Drains::Drain(const Caller& caller, const core::RequestId& request, core::Target target,
-                   std::string message, int64_t wait_ms, Done done) {
+                   std::string message, bool force, int64_t wait_ms, Done done) {
   const int64_t deadline_ms = clock_->MonotonicMs() + wait_ms;
   writes_->Submit(
       caller, request,
-      core::SetHealth{std::move(target), core::Report::kDraining, std::move(message)},
+      core::SetHealth{std::move(target), core::Report::kDraining, std::move(message), force},
       [this, deadline_ms, done = std::move(done)](absl::StatusOr<core::Reply> reply) mutable {
         if (!reply.ok()) return std::move(done)(reply.status());
         Begin(*reply, deadline_ms, std::move(done));

@@ -1,7 +1,6 @@
 // Taking an instance out, and waiting until its callers know (promise G7).
 //
-//   drains.Drain(caller, request_id, {name, incarnation}, "deploy", 30'000, [](auto drained) { ...
-//   });
+//   drains.Drain(caller, request_id, {name, incarnation}, "deploy", /*force=*/false, 30'000, done);
 //
 // The instance turns DRAINING by a command like any other report; from then on every live
 // subscriber of its service, on every member, has to acknowledge that revision. Answered as soon as
@@ -48,7 +47,7 @@ class Drains {
   void Stop();
 
   void Drain(const Caller& caller, const core::RequestId& request, core::Target target,
-             std::string message, int64_t wait_ms, Done done);
+             std::string message, bool force, int64_t wait_ms, Done done);
 
  private:
   struct Waiting;

@@ -35,14 +35,39 @@ std::string LeaseText(const core::Instance& instance) {
   if (instance.facts.lease_expired) {
     return Text("lease ", instance.lease, " ran out: nobody renewed it for its ttl");
   }
+  if (instance.facts.silent) {
+    return Text("lease ", instance.lease, " was not renewed for its ttl, and can still be");
+  }
   return Text("lease ", instance.lease, " is held");
+}
+
+// What besides lease and report bears on its health, where there is any of it.
+void AddFacts(const core::Instance& instance, std::vector<ExplainStep>& steps) {
+  const core::HealthFacts& facts = instance.facts;
+  if (facts.check != core::CheckResult::kNone) {
+    steps.push_back({"check", true,
+                     facts.check == core::CheckResult::kUnknown ? "it has not been checked yet"
+                                                                : facts.rare->check_message});
+  }
+  if (const core::OverridePtr& entry = facts.rare->maintenance) {
+    steps.push_back(
+        {"override", true,
+         Text("maintenance of ", entry->target, " by ", entry->owner, ": ", entry->reason,
+              entry->until_ms == 0 ? "" : Text(", until ", entry->until_ms))});
+  }
+  if (facts.silent) {
+    steps.push_back(
+        {"guard", true,
+         "too much of its service or of the registry was silent at once: it is kept as SUSPECT"});
+  }
 }
 
 std::string HealthText(const core::Instance& instance, const LookupQuery& query) {
   const core::DerivedHealth derived = core::DeriveHealth(instance.facts);
+  const std::string_view message = core::HealthMessage(instance.facts);
   return Text(core::ToString(derived.health), " (", core::ToString(derived.reason),
-              instance.facts.message.empty() ? "" : ": ", instance.facts.message, ") since ",
-              instance.health_since_ms, "; wanted: ", MaskText(query.filter.health_mask));
+              message.empty() ? "" : ": ", message, ") since ", instance.health_since_ms,
+              "; wanted: ", MaskText(query.filter.health_mask));
 }
 
 // Every step up to the one that drops it.
@@ -52,6 +77,7 @@ std::vector<ExplainStep> Steps(const core::Instance& instance, const LookupQuery
   const InstanceFilter::Miss miss = query.filter.FirstMiss(instance);
   std::vector<ExplainStep> steps;
   steps.push_back({"lease", true, LeaseText(instance)});
+  AddFacts(instance, steps);
   steps.push_back({"health", miss != InstanceFilter::Miss::kHealth, HealthText(instance, query)});
   if (!steps.back().passed) return steps;
   steps.push_back({"selector", miss != InstanceFilter::Miss::kSelector,

@@ -19,8 +19,8 @@
 namespace registryd::operations {
 
 struct ExplainStep {
-  std::string
-      name;  // "lease", "health", "override", "guard", "selector", "version", "zone", "limit"
+  // "lease", "check", "override", "guard", "health", "selector", "version", "zone", "limit"
+  std::string name;
   bool passed = true;
   std::string detail;
 };

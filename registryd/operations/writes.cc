@@ -60,6 +60,12 @@ void SetOwner(const std::string& owner, core::Command& command) {
   }
 }
 
+// Of an override's target: "namespace/service", whether it names an instance or not.
+std::string_view ServiceOf(const std::string& target) {
+  const size_t id = target.find('/', target.find('/') + 1);
+  return std::string_view(target).substr(0, id);
+}
+
 // What a command touches, for authorization and the audit trail.
 struct Touched {
   Verb verb;
@@ -95,6 +101,18 @@ Touched TouchedBy(const core::Command& command) {
                         },
                         [](const core::RevokeLease&) {
                           return Touched{Verb::kLease, {std::string_view()}};
+                        },
+                        [](const core::SetMaintenance& c) {
+                          return Touched{Verb::kOverride, {ServiceOf(c.target)}};
+                        },
+                        [](const core::EndMaintenance& c) {
+                          return Touched{Verb::kOverride, {ServiceOf(c.target)}};
+                        },
+                        [](const core::SetService& c) {
+                          return Touched{Verb::kOverride, {std::string_view(c.service)}};
+                        },
+                        [](const core::ReleaseGuard&) {
+                          return Touched{Verb::kOperate, {std::string_view()}};
                         },
                         // Proposed by the liveness driver, which does not come this way.
                         [](const auto&) {

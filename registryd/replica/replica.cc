@@ -20,9 +20,7 @@ constexpr size_t kWaitersMax = 65'536;
 
 absl::Status Replica::Load() {
   ASSIGN_OR_RETURN(const auto position, store_->Load(&registry_));
-  registry_.ForEachInstance([this](const core::InstancePtr& instance) {
-    builder_.Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
-  });
+  builder_.AddAll(registry_);
   Publish(position.index);
   parts_.hub->Flush(registry_.counters().revision);
   return absl::OkStatus();
@@ -67,6 +65,7 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
     for (const core::InstanceChange& change : outcome.instances) {
       builder_.Add(change, outcome.reply.revision);
     }
+    for (const core::ServiceChange& change : outcome.services) builder_.AddRecord(change);
   }
   const LogIndex last = range.back().index;
   store_->Commit(batch_, registry_.counters(), {last, range.back().entry.term});
@@ -77,7 +76,7 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
   for (const core::Outcome& outcome : outcomes) parts_.hub->Publish(outcome);
   parts_.hub->Flush(registry_.counters().revision);
   for (const core::Outcome& outcome : outcomes) {
-    if (outcome.instances.empty() && outcome.leases.empty()) continue;
+    if (outcome.instances.empty() && outcome.leases.empty() && outcome.events.empty()) continue;
     for (Observer* observer : observers_) observer->OnOutcome(outcome);
   }
   for (size_t i = 0; i < range.size(); ++i) {
@@ -111,6 +110,7 @@ void Replica::InstallOnLoop(std::unique_ptr<consensus::StagedSnapshot> snapshot)
   log::Info("the state was replaced by a snapshot", {{"index", index},
                                                      {"revision", registry_.counters().revision},
                                                      {"instances", view()->instances}});
+  for (Observer* observer : observers_) observer->OnReplaced();
   if (report_applied_) report_applied_(index);
   // The old state goes with it.
   if (parts_.worker != nullptr) {
@@ -123,7 +123,8 @@ void Replica::OnRemoved() {
 }
 
 void Replica::Publish(LogIndex index) {
-  std::shared_ptr<const View> next = builder_.Build(registry_.counters(), registry_.lease_count());
+  std::shared_ptr<const View> next =
+      builder_.Build(registry_.counters(), registry_.lease_count(), registry_.silent_lease_count());
   {
     MutexLock lock(view_mutex_);
     view_.swap(next);

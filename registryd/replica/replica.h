@@ -41,6 +41,9 @@ class Observer {
   // Every command that changed something, in order.
   virtual void OnOutcome(const core::Outcome& outcome) = 0;
   virtual void OnLeadership(const Leadership& leadership) = 0;
+  // A snapshot took the place of the whole state; there are no outcomes between the two. Only a
+  // node that does not lead gets one.
+  virtual void OnReplaced() {}
 };
 
 class Replica final : public consensus::StateMachine {

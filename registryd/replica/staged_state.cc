@@ -19,10 +19,9 @@ absl::StatusOr<std::unique_ptr<StagedState>> StagedState::Load(
     return absl::DataLossError(Text("a snapshot says that it is of entry ", staged->record_.index,
                                     " and holds the state of entry ", position.index));
   }
-  staged->registry_.ForEachInstance([&staged](const core::InstancePtr& instance) {
-    staged->builder_.Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
-  });
-  staged->builder_.Build(staged->registry_.counters(), staged->registry_.lease_count());
+  staged->builder_.AddAll(staged->registry_);
+  staged->builder_.Build(staged->registry_.counters(), staged->registry_.lease_count(),
+                         staged->registry_.silent_lease_count());
   return staged;
 }
 

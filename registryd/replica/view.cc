@@ -104,7 +104,25 @@ void ViewBuilder::Add(const core::InstanceChange& change, Revision revision) {
   instances_ -= static_cast<uint64_t>(change.before != nullptr);
 }
 
-std::shared_ptr<const View> ViewBuilder::Build(const core::Counters& counters, uint64_t leases) {
+void ViewBuilder::AddRecord(const core::ServiceChange& change) {
+  if (change.after) {
+    records_.Put(change.after);
+  } else {
+    records_.Erase(change.name);
+  }
+}
+
+void ViewBuilder::AddAll(const core::Registry& registry) {
+  registry.ForEachInstance([this](const core::InstancePtr& instance) {
+    Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
+  });
+  registry.ForEachRecord([this](const core::ServiceRecordPtr& record) {
+    AddRecord({record->name, record});
+  });
+}
+
+std::shared_ptr<const View> ViewBuilder::Build(const core::Counters& counters, uint64_t leases,
+                                               uint64_t silent_leases) {
   for (std::shared_ptr<ServiceView>& service : open_) {
     if (service->instances.empty()) {
       services_.Erase(service->name);
@@ -118,8 +136,10 @@ std::shared_ptr<const View> ViewBuilder::Build(const core::Counters& counters, u
   auto view = std::make_shared<View>();
   view->counters = counters;
   view->services = services_.Snapshot();
+  view->records = records_.Snapshot();
   view->instances = instances_;
   view->leases = leases;
+  view->silent_leases = silent_leases;
   return view;
 }
 

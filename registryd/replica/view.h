@@ -76,11 +76,18 @@ struct ServiceByName {
   static std::string_view Key(const ServicePtr& service) { return service->name; }
 };
 
+struct RecordByName {
+  static std::string_view Key(const core::ServiceRecordPtr& record) { return record->name; }
+};
+
 struct View {
   core::Counters counters;
   PersistentMap<ServicePtr, ServiceByName> services;  // those with at least one instance
+  // Settings, overrides and silence; also of services without instances.
+  PersistentMap<core::ServiceRecordPtr, RecordByName> records;
   uint64_t instances = 0;
   uint64_t leases = 0;
+  uint64_t silent_leases = 0;  // held by the guard
 
   Revision revision() const { return counters.revision; }
   // nullptr: no instances. Lives as long as the view.
@@ -95,13 +102,18 @@ class ViewBuilder {
  public:
   // `revision` is the one that the change was made at.
   void Add(const core::InstanceChange& change, Revision revision);
-  std::shared_ptr<const View> Build(const core::Counters& counters, uint64_t leases);
+  void AddRecord(const core::ServiceChange& change);
+  // A whole state, into an empty builder.
+  void AddAll(const core::Registry& registry);
+  std::shared_ptr<const View> Build(const core::Counters& counters, uint64_t leases,
+                                    uint64_t silent_leases = 0);
 
  private:
   PersistentMap<ServicePtr, ServiceByName> services_;
   // Services of this round that are still ours alone, so that a batch copies each service once.
   std::vector<std::shared_ptr<ServiceView>> open_;
   absl::flat_hash_map<std::string_view, ServiceView*> open_by_name_;
+  PersistentMap<core::ServiceRecordPtr, RecordByName> records_;
   uint64_t instances_ = 0;
 
   ServiceView& Open(std::string_view service_name);

@@ -4,6 +4,8 @@
 
 #include <toml++/toml.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <map>
 #include <sstream>
@@ -59,6 +61,32 @@ CLI::Validator ListenAddress() {
         return address.ok() ? std::string() : std::string(address.status().message());
       },
       "HOST:PORT");
+}
+
+// "1/3", "0.25" or "1": more than 0, at most 1.
+bool ParseShare(const std::string& text, core::GuardRule* rule) {
+  constexpr uint32_t kMost = 1'000'000;
+  const auto number = [](std::string_view digits, uint32_t* out) {
+    const char* const end = digits.data() + digits.size();
+    const auto [at, error] = std::from_chars(digits.data(), end, *out);
+    return error == std::errc() && at == end && *out <= kMost;
+  };
+  uint32_t num = 0;
+  uint32_t den = 1;
+  if (const size_t slash = text.find('/'); slash != std::string::npos) {
+    if (!number(std::string_view(text).substr(0, slash), &num)) return false;
+    if (!number(std::string_view(text).substr(slash + 1), &den)) return false;
+  } else {
+    const size_t dot = std::min(text.find('.'), text.size());
+    const std::string_view fraction = std::string_view(text).substr(std::min(dot + 1, text.size()));
+    if (fraction.size() > 6) return false;
+    for (size_t i = 0; i < fraction.size(); ++i) den *= 10;
+    if (!number(text.substr(0, dot) + std::string(fraction), &num)) return false;
+  }
+  if (num == 0 || num > den) return false;
+  rule->share_num = num;
+  rule->share_den = den;
+  return true;
 }
 
 std::string EnvironmentName(std::string flag) {
@@ -217,6 +245,19 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
   add("remove-after", config->remove_after_ms,
       "Remove an instance whose lease expired after this time")
       ->default_str("60s")
+      ->transform(DurationMs());
+  std::string guard_share = "1/3";
+  add("guard-share", guard_share,
+      "Share of a service, and of the registry, that may leave for silence within a ttl; 1: all")
+      ->type_name("SHARE")
+      ->each([config](const std::string& text) {
+        if (!ParseShare(text, &config->guard)) {
+          throw CLI::ValidationError("--guard-share",
+                                     Text("\"", text, "\" is not a share such as 1/3, 0.25 or 1"));
+        }
+      });
+  add("guard-hold", config->guard.hold_ms, "Let go of what the guard holds after this time")
+      ->default_str("1h")
       ->transform(DurationMs());
   add("disk-reserve", config->disk_reserve_bytes, "Refuse writes when less disk space is free")
       ->default_str("256MiB")

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "registryd/base/log.h"
+#include "registryd/core/guard.h"
 #include "registryd/server/security_config.h"
 
 namespace registryd::server {
@@ -35,6 +36,7 @@ struct Config {
   bool insecure = false;
   SecurityConfig security;
   int64_t remove_after_ms = 60'000;
+  core::GuardRule guard;
   uint64_t disk_reserve_bytes = 256ull << 20;
   int64_t history_keep_ms = int64_t{24} * 60 * 60 * 1'000;
   uint64_t history_bytes = 256ull << 20;

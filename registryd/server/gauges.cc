@@ -5,7 +5,7 @@
 namespace registryd::server {
 
 void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus& raft,
-                   bool insecure) {
+                   const liveness::IntakeStatus& intake, bool insecure) {
   const auto set = [](const char* name, const char* help, double value) {
     metrics::GetGauge(name, help).Set(value);
   };
@@ -14,6 +14,16 @@ void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus&
   set("registryd_services", "Services with at least one instance.",
       static_cast<double>(view->services.size()));
   set("registryd_leases", "Leases.", static_cast<double>(view->leases));
+  set("registryd_guard_silent_leases", "Leases that are silent and held by the guard.",
+      static_cast<double>(view->silent_leases));
+  set("registryd_guard_registry", "1 while the guard of the whole registry holds instances.",
+      view->counters.guard.since_ms != 0 ? 1 : 0);
+  const double expected = static_cast<double>(intake.leases);
+  set("registryd_intake_heard_ratio",
+      "Leases renewed lately, of those that should be; 1 on who does not lead.",
+      intake.leading && expected > 0 ? static_cast<double>(intake.heard) / expected : 1);
+  set("registryd_expiry_paused", "1 while too few renewals are heard to believe silence.",
+      intake.paused ? 1 : 0);
   set("registryd_revision", "Revision of the view.", static_cast<double>(view->revision().value()));
   set("registryd_raft_term", "Raft term.", static_cast<double>(raft.term.value()));
   set("registryd_raft_commit_index", "Committed index of the Raft log.",

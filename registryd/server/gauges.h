@@ -2,12 +2,13 @@
 #pragma once
 
 #include "registryd/consensus/driver.h"
+#include "registryd/liveness/liveness_driver.h"
 #include "registryd/replica/replica.h"
 
 namespace registryd::server {
 
 // `insecure`: it listens beyond loopback without TLS.
 void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus& raft,
-                   bool insecure);
+                   const liveness::IntakeStatus& intake, bool insecure);
 
 }  // namespace registryd::server

@@ -18,18 +18,23 @@
 #include "registryd/base/loop.h"
 #include "registryd/base/metrics.h"
 #include "registryd/base/text.h"
+#include "registryd/checks/check_driver.h"
+#include "registryd/checks/presence.h"
+#include "registryd/checks/probe_asker.h"
 #include "registryd/consensus/configuration_history.h"
 #include "registryd/consensus/forwarding_proposer.h"
 #include "registryd/consensus/membership_calls.h"
 #include "registryd/consensus/peer_transport.h"
 #include "registryd/consensus/raft_thread.h"
 #include "registryd/consensus/snapshot_transfers.h"
+#include "registryd/liveness/event_log.h"
 #include "registryd/liveness/liveness_driver.h"
 #include "registryd/liveness/renewal_relay.h"
 #include "registryd/operations/administration.h"
 #include "registryd/operations/audience.h"
 #include "registryd/operations/drains.h"
 #include "registryd/operations/history.h"
+#include "registryd/operations/oversight.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -110,6 +115,7 @@ struct Node::Impl {
   absl::Status StartServers();
   void StartForwarding();
   std::vector<operations::Audience::Peer> OtherMembers() const;
+  void StartChecks();
   registry::v1::Member Myself() const;
   std::string NameOf(NodeId node) const;
   std::string ApiAddress() const;
@@ -142,6 +148,10 @@ struct Node::Impl {
   std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<consensus::MembershipCalls> membership;
   std::unique_ptr<Joining> joining;
+  liveness::EventLog event_log;
+  std::unique_ptr<checks::Presence> presence;
+  std::unique_ptr<checks::CheckDriver> checks;
+  std::unique_ptr<checks::ProbeAsker> asker;
   std::unique_ptr<replica::LogUpkeep> upkeep;
   std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
   std::unique_ptr<Security> security;
@@ -153,6 +163,7 @@ struct Node::Impl {
   std::unique_ptr<operations::Audience> audience;
   std::unique_ptr<operations::Drains> drains;
   std::unique_ptr<operations::Administration> administration;
+  std::unique_ptr<operations::Oversight> oversight;
   std::unique_ptr<api::ApiServer> api;
   std::unique_ptr<Pages> pages;
   std::unique_ptr<metrics::ScrapeHook> gauges;
@@ -246,13 +257,15 @@ absl::Status Node::Impl::StartConsensus() {
   liveness = std::make_unique<liveness::LivenessDriver>(
       liveness::LivenessDriver::Parts{
           .replica = replica.get(), .proposer = raft.get(), .loop = &loop, .clock = &clock},
-      liveness::LivenessOptions{.remove_after_ms = config.remove_after_ms});
+      liveness::LivenessOptions{.remove_after_ms = config.remove_after_ms, .guard = config.guard});
   replica->AddObserver(liveness.get());
   level = config.join.empty() || replica->applied();
   StartForwarding();
+  StartChecks();
   loop.Every(liveness::LivenessDriver::kTickMs, [this] {
     kLoop.AssertHeld();
     liveness->Tick();
+    checks->Tick();
     replica->ExpireWaiters();
     proposer->Tick();
     ticked_ms = clock.MonotonicMs();
@@ -300,6 +313,31 @@ std::vector<operations::Audience::Peer> Node::Impl::OtherMembers() const {
     if (server.id != identity.node) others.push_back({server.id, NameOf(server.id)});
   }
   return others;
+}
+
+// The active checks that fall to this member.
+void Node::Impl::StartChecks() {
+  replica->AddObserver(&event_log);
+  const auto doubts = [this] { return checks->doubts(); };
+  presence = std::make_unique<checks::Presence>(peers.get(), identity.node, &clock, doubts);
+  asker = std::make_unique<checks::ProbeAsker>();
+  checks = std::make_unique<checks::CheckDriver>(
+      checks::CheckDriver::Parts{
+          .replica = replica.get(), .proposer = proposer.get(), .loop = &loop, .clock = &clock},
+      identity.node,
+      [this](const checks::DueCheck& check, checks::CheckDriver::Done done) {
+        asker->Ask(check, std::move(done));
+      },
+      [this] {
+        std::vector<NodeId> members;
+        for (const consensus::Server& server : *raft->status().configuration) {
+          members.push_back(server.id);
+        }
+        presence->Ask(members);
+        return presence->Present();
+      });
+  replica->AddObserver(checks.get());
+  checks::Presence::Answer(*peers, doubts);
 }
 
 // What a client asks of this node and only the leader can do.
@@ -373,6 +411,11 @@ absl::Status Node::Impl::StartServers() {
   drains = std::make_unique<operations::Drains>(writes.get(), audience.get(), &clock);
   administration = std::make_unique<operations::Administration>(operations::Administration::Parts{
       .members = membership.get(), .snapshots = snapshots.get(), .access = security->access()});
+  oversight = std::make_unique<operations::Oversight>(
+      operations::Oversight::Parts{.reads = reads.get(),
+                                   .writes = writes.get(),
+                                   .access = security->access(),
+                                   .liveness = liveness.get()});
   ASSIGN_OR_RETURN(const Address listen, ParseAddress(config.listen));
   ASSIGN_OR_RETURN(
       api, api::ApiServer::Start(
@@ -384,6 +427,7 @@ absl::Status Node::Impl::StartServers() {
                 .history = history.get(),
                 .audience = audience.get(),
                 .drains = drains.get(),
+                .oversight = oversight.get(),
                 .describe =
                     [this](registry::v1::StatusResponse* out, absl::AnyInvocable<void() &&> done) {
                       out->set_node(identity.name);
@@ -401,7 +445,7 @@ absl::Status Node::Impl::StartServers() {
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>(
-      [this] { RefreshGauges(*replica, raft->status(), config.insecure); });
+      [this] { RefreshGauges(*replica, raft->status(), liveness->intake(), config.insecure); });
   ASSIGN_OR_RETURN(http, gateway::HttpServer::Start(http_listen.host, http_listen.port,
                                                     [this](const gateway::HttpRequest& request) {
                                                       return pages->Answer(request);
@@ -475,6 +519,7 @@ void Node::Impl::Stop() {
   if (liveness != nullptr) liveness->Stop();
   if (drains != nullptr) drains->Stop();
   if (joining != nullptr) joining->Stop();
+  if (checks != nullptr) checks->Stop();
   if (raft != nullptr) HandOverLeadership(*raft);
   if (api != nullptr) api->Stop(kStopGraceMs);
   if (relay != nullptr) relay->Stop();
@@ -483,6 +528,7 @@ void Node::Impl::Stop() {
   if (upkeep != nullptr) upkeep->Stop();
   if (raft != nullptr) raft->Stop();
   loop.Stop();
+  asker = nullptr;  // its last answers find the loop closed
   worker.Stop();
   if (transfers != nullptr) transfers->Stop();
   if (peers != nullptr) peers->Stop();

@@ -33,6 +33,7 @@ constexpr size_t kLeases = 1;
 constexpr size_t kRequests = 2;
 constexpr size_t kMeta = 3;
 constexpr size_t kHistory = 4;
+constexpr size_t kServices = 5;
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 rocksdb::Slice Slice(std::string_view view) { return {view.data(), view.size()}; }
@@ -74,6 +75,7 @@ struct StateBatch::Impl {
   std::vector<core::RequestSlot> requests;
   LogIndex configuration_index;  // 0: none
   consensus::Payload configuration;
+  std::vector<core::ServiceChange> services;
 };
 
 StateBatch::StateBatch() : impl_(std::make_unique<Impl>()) {}
@@ -89,6 +91,7 @@ void StateBatch::Add(const core::Outcome& outcome) {
   }
   impl_->leases.insert(impl_->leases.end(), outcome.leases.begin(), outcome.leases.end());
   if (outcome.request) impl_->requests.push_back(*outcome.request);
+  impl_->services.insert(impl_->services.end(), outcome.services.begin(), outcome.services.end());
 }
 
 void StateBatch::SetConfiguration(LogIndex index, consensus::Payload configuration) {
@@ -102,6 +105,7 @@ void StateBatch::Clear() {
   impl_->outcomes.clear();
   impl_->leases.clear();
   impl_->requests.clear();
+  impl_->services.clear();
 }
 
 struct StateStore::Impl {
@@ -159,7 +163,7 @@ absl::StatusOr<std::optional<wire::StoredState>> StateStore::Impl::LoadState() {
   const rocksdb::Status status =
       database->db().Get({}, database->family(kMeta), Slice(kStateKey), &value);
   if (status.IsNotFound()) {
-    for (const size_t family : {kInstances, kLeases, kRequests}) {
+    for (const size_t family : {kInstances, kLeases, kRequests, kServices}) {
       if (!IsEmpty(family)) return database->Damaged("the record of the applied index is missing");
     }
     return std::optional<wire::StoredState>();
@@ -191,6 +195,15 @@ absl::Status StateStore::Impl::LoadRecords(core::Registry* registry) {
           return absl::DataLossError(Text("holds another lease, ", lease.id));
         }
         registry->LoadLease(std::move(lease));
+        return absl::OkStatus();
+      }));
+  RETURN_IF_ERROR(
+      ForEach(kServices, "service", [registry](std::string_view key, std::string_view value) {
+        ASSIGN_OR_RETURN(core::ServiceRecordPtr service, wire::DecodeServiceRecord(value));
+        if (service->name != key) {
+          return absl::DataLossError(Text("holds another service, ", service->name));
+        }
+        registry->LoadService(std::move(service));
         return absl::OkStatus();
       }));
   return ForEach(kRequests, "request", [registry](std::string_view key, std::string_view value) {
@@ -282,6 +295,14 @@ void StateStore::Commit(StateBatch& batch, const core::Counters& counters, Posit
     bytes =
         EncodeStoredConfiguration(batch.impl_->configuration_index, *batch.impl_->configuration);
     impl_->Put(kMeta, kConfigurationKey, bytes);
+  }
+  for (const core::ServiceChange& change : batch.impl_->services) {
+    if (!change.after) {
+      impl_->Remove(kServices, change.name);
+      continue;
+    }
+    wire::EncodeServiceRecord(*change.after, &bytes);
+    impl_->Put(kServices, change.name, bytes);
   }
   wire::EncodeStateRecord({counters, position.index, position.term}, &bytes);
   impl_->Put(kMeta, kStateKey, bytes);

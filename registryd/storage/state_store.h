@@ -13,6 +13,7 @@
 //   family "instances"  namespace/service/id       -> InstanceRecord
 //   family "leases"     id, 8 bytes, big endian    -> LeaseRecord
 //   family "requests"   slot, 4 bytes, big endian  -> RequestRecord
+//   family "services"   namespace/service          -> ServiceRecord, where there is one
 //   family "meta"       "state"                    -> StateRecord
 //                       "configuration"            -> index, 8 bytes, big endian; the members at
 //                                                     the applied index, as in the log

@@ -8,6 +8,7 @@
 #include "google/protobuf/repeated_field.h"
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
+#include "registryd/core/limits.h"
 #include "registryd/core/validate.h"
 
 namespace registryd::wire {
@@ -51,6 +52,34 @@ std::vector<core::Label> LabelsFromApi(const LabelMap& labels) {
   return out;
 }
 
+absl::StatusOr<core::CheckSpec> CheckFromApi(std::string_view path, const api::Check& check) {
+  namespace limits = core::limits;
+  core::CheckSpec out;
+  switch (check.kind()) {
+    case api::Check::KIND_TCP:
+      out.kind = core::CheckKind::kTcp;
+      break;
+    case api::Check::KIND_HTTP:
+      out.kind = core::CheckKind::kHttp;
+      break;
+    case api::Check::KIND_GRPC:
+      out.kind = core::CheckKind::kGrpc;
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          Text(path, ".kind: must be TCP, HTTP or GRPC, is ", static_cast<int>(check.kind())));
+  }
+  const auto or_default = [](auto value, auto if_zero) { return value == 0 ? if_zero : value; };
+  out.endpoint = check.endpoint();
+  out.path = check.path().empty() && out.kind == core::CheckKind::kHttp ? "/" : check.path();
+  out.interval_ms = or_default(check.interval_ms(), limits::kCheckIntervalDefaultMs);
+  out.timeout_ms =
+      or_default(check.timeout_ms(), std::min(limits::kCheckTimeoutDefaultMs, out.interval_ms));
+  out.passes = or_default(check.passes(), limits::kCheckPassesDefault);
+  out.failures = or_default(check.failures(), limits::kCheckFailuresDefault);
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<core::InstanceSpec> SpecFromApi(std::string_view path, const api::InstanceSpec& spec,
@@ -64,6 +93,10 @@ absl::StatusOr<core::InstanceSpec> SpecFromApi(std::string_view path, const api:
   out.region = spec.region();
   out.zone = spec.zone();
   out.weight = spec.weight() == 0 ? kDefaultWeight : spec.weight();
+  if (spec.has_check()) {
+    ASSIGN_OR_RETURN(core::CheckSpec check, CheckFromApi(Field(path, "check"), spec.check()));
+    out.check = core::Boxed<core::CheckSpec>(std::move(check));
+  }
   return out;
 }
 
@@ -106,6 +139,7 @@ absl::StatusOr<core::SetHealth> SetHealthFromApi(const api::SetHealthRequest& re
                                              static_cast<int>(request.health())));
   }
   out.message = request.message();
+  out.force = request.force();
   return out;
 }
 
@@ -130,6 +164,23 @@ void SpecToApi(const core::InstanceSpec& spec, api::InstanceSpec* out) {
   out->set_region(spec.region);
   out->set_zone(spec.zone);
   out->set_weight(spec.weight);
+  if (spec.check.empty()) return;
+  api::Check* check = out->mutable_check();
+  check->set_kind(static_cast<api::Check::Kind>(spec.check->kind));
+  check->set_endpoint(spec.check->endpoint);
+  check->set_path(spec.check->path);
+  check->set_interval_ms(spec.check->interval_ms);
+  check->set_timeout_ms(spec.check->timeout_ms);
+  check->set_passes(spec.check->passes);
+  check->set_failures(spec.check->failures);
+}
+
+void MaintenanceToApi(const core::Override& entry, api::Maintenance* out) {
+  out->set_owner(entry.owner);
+  out->set_reason(entry.reason);
+  out->set_since_ms(entry.since_ms);
+  out->set_until_ms(entry.until_ms);
+  out->set_whole_service(std::count(entry.target.begin(), entry.target.end(), '/') == 1);
 }
 
 void InstanceToApi(const core::Instance& instance, api::Instance* out) {
@@ -138,12 +189,15 @@ void InstanceToApi(const core::Instance& instance, api::Instance* out) {
   out->set_incarnation(instance.incarnation.value());
   out->set_health(static_cast<api::Health>(derived.health));
   out->set_health_reason(static_cast<api::HealthReason>(derived.reason));
-  out->set_health_message(instance.facts.message);
+  out->set_health_message(std::string(core::HealthMessage(instance.facts)));
   out->set_health_since_ms(instance.health_since_ms);
   out->set_lease_id(instance.lease.value());
   out->set_changed_revision(instance.changed.value());
   out->set_created_ms(instance.created_ms);
   out->set_changed_ms(instance.changed_ms);
+  if (instance.facts.rare->maintenance) {
+    MaintenanceToApi(*instance.facts.rare->maintenance, out->mutable_maintenance());
+  }
 }
 
 void GrantedLeaseToApi(const core::Lease& lease, api::GrantedLease* out) {

@@ -30,6 +30,7 @@ absl::StatusOr<core::SetHealth> SetHealthFromApi(const registry::v1::SetHealthRe
 core::RequestId RequestIdFromApi(const registry::v1::RequestId& id);
 
 void SpecToApi(const core::InstanceSpec& spec, registry::v1::InstanceSpec* out);
+void MaintenanceToApi(const core::Override& entry, registry::v1::Maintenance* out);
 void InstanceToApi(const core::Instance& instance, registry::v1::Instance* out);
 void GrantedLeaseToApi(const core::Lease& lease, registry::v1::GrantedLease* out);
 

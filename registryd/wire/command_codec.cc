@@ -17,6 +17,7 @@ namespace {
 
 namespace pb = ::registryd::internal::v1;
 using RepeatedTargets = google::protobuf::RepeatedPtrField<pb::Target>;
+using RepeatedLeases = google::protobuf::RepeatedPtrField<pb::ExpireLeases::Expired>;
 
 constexpr size_t kFeatureLevelAt = 1;
 constexpr size_t kTimeAt = 3;
@@ -52,6 +53,7 @@ void ToProto(const core::Deregister& command, pb::CommandBody* body) {
   for (const core::Target& target : command.targets) TargetToProto(target, out->add_targets());
   out->set_reason(command.reason);
   out->set_process_exit(command.process_exit);
+  out->set_force(command.force);
 }
 
 void ToProto(const core::Update& command, pb::CommandBody* body) {
@@ -72,6 +74,7 @@ void ToProto(const core::SetHealth& command, pb::CommandBody* body) {
   TargetToProto(command.target, out->mutable_target());
   out->set_report(static_cast<uint32_t>(command.report));
   out->set_message(command.message);
+  out->set_force(command.force);
 }
 
 void ToProto(const core::GrantLease& command, pb::CommandBody* body) {
@@ -84,14 +87,77 @@ void ToProto(const core::RevokeLease& command, pb::CommandBody* body) {
   out->set_epoch(command.epoch.value());
 }
 
+void LeasesToProto(const std::vector<core::LeaseRef>& leases, RepeatedLeases* out) {
+  out->Reserve(static_cast<int>(leases.size()));
+  for (const core::LeaseRef& ref : leases) {
+    pb::ExpireLeases::Expired* to = out->Add();
+    to->set_id(ref.id.value());
+    to->set_epoch(ref.epoch.value());
+  }
+}
+
+void RuleToProto(const core::GuardRule& rule, pb::GuardRule* out) {
+  out->set_share_num(rule.share_num);
+  out->set_share_den(rule.share_den);
+  out->set_hold_ms(rule.hold_ms);
+  out->set_hold_all(rule.hold_all);
+}
+
 void ToProto(const core::ExpireLeases& command, pb::CommandBody* body) {
   pb::ExpireLeases* out = body->mutable_expire_leases();
-  for (const core::LeaseRef& ref : command.leases) {
-    pb::ExpireLeases::Expired* expired = out->add_leases();
-    expired->set_id(ref.id.value());
-    expired->set_epoch(ref.epoch.value());
-  }
+  LeasesToProto(command.leases, out->mutable_leases());
   out->set_term(command.term.value());
+  if (command.guard) RuleToProto(*command.guard, out->mutable_guard());
+}
+
+void ToProto(const core::ReviveLeases& command, pb::CommandBody* body) {
+  LeasesToProto(command.leases, body->mutable_revive_leases()->mutable_leases());
+}
+
+void ToProto(const core::ReleaseGuard& command, pb::CommandBody* body) {
+  body->mutable_release_guard()->set_service(command.service);
+}
+
+void ToProto(const core::Tend& command, pb::CommandBody* body) {
+  RuleToProto(command.guard, body->mutable_tend()->mutable_guard());
+}
+
+void ToProto(const core::SetMaintenance& command, pb::CommandBody* body) {
+  pb::SetMaintenance* out = body->mutable_set_maintenance();
+  out->set_target(command.target);
+  out->set_owner(command.owner);
+  out->set_reason(command.reason);
+  out->set_duration_ms(command.duration_ms);
+  out->set_force(command.force);
+}
+
+void ToProto(const core::EndMaintenance& command, pb::CommandBody* body) {
+  body->mutable_end_maintenance()->set_target(command.target);
+}
+
+void ToProto(const core::SetService& command, pb::CommandBody* body) {
+  pb::SetService* out = body->mutable_set_service();
+  out->set_service(command.service);
+  if (command.min_healthy) out->set_min_healthy(*command.min_healthy);
+}
+
+void ToProto(const core::SetCheckers& command, pb::CommandBody* body) {
+  for (const NodeId node : command.nodes) {
+    body->mutable_set_checkers()->add_nodes(node.value());
+  }
+  if (command.nodes.empty()) body->mutable_set_checkers();
+}
+
+void ToProto(const core::ReportChecks& command, pb::CommandBody* body) {
+  pb::ReportChecks* out = body->mutable_report_checks();
+  out->set_node(command.node.value());
+  for (const core::ReportChecks::Result& result : command.results) {
+    pb::ReportChecks::Result* to = out->add_results();
+    TargetToProto(result.target, to->mutable_target());
+    to->set_epoch(result.epoch.value());
+    to->set_passed(result.passed);
+    to->set_message(result.message);
+  }
 }
 
 void ToProto(const core::RemoveCritical& command, pb::CommandBody* body) {
@@ -162,16 +228,82 @@ absl::StatusOr<core::Command> FromProto(const pb::SetHealth& command) {
   ASSIGN_OR_RETURN(out.target, FromProto(command.target()));
   ASSIGN_OR_RETURN(out.report, ReportFromProto(command.report()));
   out.message = command.message();
+  out.force = command.force();
   return out;
 }
 
-absl::StatusOr<core::Command> FromProto(const pb::ExpireLeases& command) {
-  core::ExpireLeases out;
-  out.leases.reserve(static_cast<size_t>(command.leases_size()));
-  for (const pb::ExpireLeases::Expired& expired : command.leases()) {
-    out.leases.push_back({LeaseId(expired.id()), LeaseEpoch(expired.epoch())});
+std::vector<core::LeaseRef> FromProto(const RepeatedLeases& leases) {
+  std::vector<core::LeaseRef> out;
+  out.reserve(static_cast<size_t>(leases.size()));
+  for (const pb::ExpireLeases::Expired& lease : leases) {
+    out.push_back({LeaseId(lease.id()), LeaseEpoch(lease.epoch())});
   }
-  out.term = Term(command.term());
+  return out;
+}
+
+absl::StatusOr<core::GuardRule> FromProto(const pb::GuardRule& rule) {
+  if (rule.share_den() == 0 || rule.hold_ms() < 0) {
+    return absl::DataLossError(Text("a guard's rule with share ", rule.share_num(), "/",
+                                    rule.share_den(), " and hold ", rule.hold_ms()));
+  }
+  return core::GuardRule{rule.share_num(), rule.share_den(), rule.hold_ms(), rule.hold_all()};
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::ExpireLeases& command) {
+  core::ExpireLeases out{FromProto(command.leases()), Term(command.term())};
+  if (command.has_guard()) {
+    ASSIGN_OR_RETURN(out.guard, FromProto(command.guard()));
+  }
+  return out;
+}
+
+// "namespace/service" is an instance's name without its last part.
+absl::Status CheckServiceName(const std::string& name) {
+  if (core::InstanceName::IsJoined(name + "/i")) return absl::OkStatus();
+  return absl::DataLossError(Text("not namespace/service: ", name));
+}
+
+absl::Status CheckOverrideTarget(const std::string& target) {
+  return core::InstanceName::IsJoined(target) ? absl::OkStatus() : CheckServiceName(target);
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::ReleaseGuard& command) {
+  if (!command.service().empty()) RETURN_IF_ERROR(CheckServiceName(command.service()));
+  return core::ReleaseGuard{command.service()};
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::SetMaintenance& command) {
+  RETURN_IF_ERROR(CheckOverrideTarget(command.target()));
+  if (command.duration_ms() < 0) {
+    return absl::DataLossError(Text("maintenance for ", command.duration_ms(), " ms"));
+  }
+  return core::SetMaintenance{command.target(), command.owner(), command.reason(),
+                              command.duration_ms(), command.force()};
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::SetService& command) {
+  RETURN_IF_ERROR(CheckServiceName(command.service()));
+  core::SetService out{command.service(), {}};
+  if (command.has_min_healthy()) out.min_healthy = command.min_healthy();
+  return out;
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::SetCheckers& command) {
+  core::SetCheckers out;
+  for (const uint64_t node : command.nodes()) out.nodes.push_back(NodeId(node));
+  return out;
+}
+
+absl::StatusOr<core::Command> FromProto(const pb::ReportChecks& command) {
+  core::ReportChecks out{NodeId(command.node()), {}};
+  out.results.reserve(static_cast<size_t>(command.results_size()));
+  for (const pb::ReportChecks::Result& result : command.results()) {
+    core::ReportChecks::Result& to = out.results.emplace_back();
+    ASSIGN_OR_RETURN(to.target, FromProto(result.target()));
+    to.epoch = Revision(result.epoch());
+    to.passed = result.passed();
+    to.message = result.message();
+  }
   return out;
 }
 
@@ -184,6 +316,7 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
       ASSIGN_OR_RETURN(out.targets, FromProto(body.deregister().targets()));
       out.reason = body.deregister().reason();
       out.process_exit = body.deregister().process_exit();
+      out.force = body.deregister().force();
       return out;
     }
     case pb::CommandBody::kUpdate:
@@ -207,6 +340,26 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
     }
     case pb::CommandBody::kTrimHistory:
       return core::TrimHistory{Revision(body.trim_history().floor())};
+    case pb::CommandBody::kReviveLeases:
+      return core::ReviveLeases{FromProto(body.revive_leases().leases())};
+    case pb::CommandBody::kReleaseGuard:
+      return FromProto(body.release_guard());
+    case pb::CommandBody::kTend: {
+      core::Tend out;
+      ASSIGN_OR_RETURN(out.guard, FromProto(body.tend().guard()));
+      return out;
+    }
+    case pb::CommandBody::kSetMaintenance:
+      return FromProto(body.set_maintenance());
+    case pb::CommandBody::kEndMaintenance:
+      RETURN_IF_ERROR(CheckOverrideTarget(body.end_maintenance().target()));
+      return core::EndMaintenance{body.end_maintenance().target()};
+    case pb::CommandBody::kSetService:
+      return FromProto(body.set_service());
+    case pb::CommandBody::kSetCheckers:
+      return FromProto(body.set_checkers());
+    case pb::CommandBody::kReportChecks:
+      return FromProto(body.report_checks());
     case pb::CommandBody::COMMAND_NOT_SET:
       break;
   }

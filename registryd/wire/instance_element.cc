@@ -1,6 +1,7 @@
 // AppendInstanceElement of api_codec.h: the one message that is encoded for every change, so it is
 // written straight from core's types instead of through a registry.v1.Instance and its hash maps.
 // Field numbers: registry/v1/types.proto.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -47,6 +48,16 @@ void PutFields(Sink& sink, const core::InstanceSpec& spec) {
   PutText(sink, 7, spec.region);
   PutText(sink, 8, spec.zone);
   PutNumber(sink, 9, spec.weight);
+  if (spec.check.empty()) return;
+  PutMessageBy(sink, 10, [&check = *spec.check](auto& to) {
+    PutNumber(to, 1, static_cast<uint64_t>(check.kind));
+    PutText(to, 2, check.endpoint);
+    PutText(to, 3, check.path);
+    PutNumber(to, 4, static_cast<uint64_t>(check.interval_ms));
+    PutNumber(to, 5, static_cast<uint64_t>(check.timeout_ms));
+    PutNumber(to, 6, check.passes);
+    PutNumber(to, 7, check.failures);
+  });
 }
 
 template <class Sink>
@@ -56,12 +67,20 @@ void PutFields(Sink& sink, const core::Instance& instance) {
   PutNumber(sink, 2, instance.incarnation.value());
   PutNumber(sink, 3, static_cast<uint64_t>(derived.health));
   PutNumber(sink, 4, static_cast<uint64_t>(derived.reason));
-  PutText(sink, 5, instance.facts.message);
+  PutText(sink, 5, core::HealthMessage(instance.facts));
   PutNumber(sink, 6, static_cast<uint64_t>(instance.health_since_ms));
   PutFixed(sink, 7, instance.lease.value());
   PutNumber(sink, 8, instance.changed.value());
   PutNumber(sink, 9, static_cast<uint64_t>(instance.created_ms));
   PutNumber(sink, 10, static_cast<uint64_t>(instance.changed_ms));
+  if (instance.facts.rare.empty() || !instance.facts.rare->maintenance) return;
+  PutMessageBy(sink, 11, [&o = *instance.facts.rare->maintenance](auto& to) {
+    PutText(to, 1, o.owner);
+    PutText(to, 2, o.reason);
+    PutNumber(to, 3, static_cast<uint64_t>(o.since_ms));
+    PutNumber(to, 4, static_cast<uint64_t>(o.until_ms));
+    PutNumber(to, 5, std::count(o.target.begin(), o.target.end(), '/') == 1 ? 1 : 0);
+  });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "registryd/wire/record_codec.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -27,6 +28,46 @@ absl::Status Parse(std::string_view bytes, std::string_view what, Message* messa
   if (bytes.size() > size_t{std::numeric_limits<int>::max()} ||
       !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError(Text("unreadable ", what, " of ", bytes.size(), " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+void OverrideToProto(const core::Override& o, pb::Override* out) {
+  out->set_target(o.target);
+  out->set_owner(o.owner);
+  out->set_reason(o.reason);
+  out->set_since_ms(o.since_ms);
+  out->set_until_ms(o.until_ms);
+}
+
+core::OverridePtr OverrideFromProto(const pb::Override& o) {
+  return std::make_shared<const core::Override>(
+      core::Override{o.target(), o.owner(), o.reason(), o.since_ms(), o.until_ms()});
+}
+
+using RepeatedRings = google::protobuf::RepeatedPtrField<pb::SilenceRing>;
+
+void WindowToProto(const core::SilenceWindow& window, RepeatedRings* out) {
+  for (const core::SilenceWindow::Ring& ring : window.rings()) {
+    pb::SilenceRing* to = out->Add();
+    to->set_ttl_ms(ring.ttl_ms);
+    to->set_slot(ring.slot);
+    for (const uint32_t count : ring.counts) to->add_counts(count);
+  }
+}
+
+absl::Status WindowFromProto(const RepeatedRings& rings, core::SilenceWindow* out) {
+  int64_t last_ttl_ms = 0;
+  for (const pb::SilenceRing& ring : rings) {
+    constexpr int kSlots = core::SilenceWindow::kSlots;
+    if (ring.ttl_ms() < 1'000 || ring.ttl_ms() <= last_ttl_ms || ring.counts_size() != kSlots) {
+      return absl::DataLossError(Text("a ring of silence with ttl ", ring.ttl_ms(), " and ",
+                                      ring.counts_size(), " slots"));
+    }
+    last_ttl_ms = ring.ttl_ms();
+    core::SilenceWindow::Ring to{ring.ttl_ms(), ring.slot(), {}};
+    std::copy(ring.counts().begin(), ring.counts().end(), to.counts.begin());
+    out->LoadRing(to);
   }
   return absl::OkStatus();
 }
@@ -94,6 +135,20 @@ void EncodeInstanceRecord(const core::Instance& instance, std::string* out) {
   PutNumber(writer, 8, static_cast<uint64_t>(instance.facts.report));
   PutText(writer, 9, instance.facts.message);
   PutNumber(writer, 10, static_cast<uint64_t>(instance.health_since_ms));
+  PutNumber(writer, 20, static_cast<uint64_t>(instance.facts.silent));
+  PutNumber(writer, 21, static_cast<uint64_t>(instance.facts.check));
+  if (instance.facts.rare.empty()) return;
+  const core::RareFacts& rare = *instance.facts.rare;
+  PutNumber(writer, 22, rare.check_epoch.value());
+  PutText(writer, 23, rare.check_message);
+  if (!rare.maintenance) return;
+  PutMessageBy(writer, 24, [&o = *rare.maintenance](auto& to) {
+    PutText(to, 1, o.target);
+    PutText(to, 2, o.owner);
+    PutText(to, 3, o.reason);
+    PutNumber(to, 4, static_cast<uint64_t>(o.since_ms));
+    PutNumber(to, 5, static_cast<uint64_t>(o.until_ms));
+  });
 }
 
 absl::StatusOr<core::InstancePtr> DecodeInstanceRecord(std::string_view bytes) {
@@ -114,6 +169,16 @@ absl::StatusOr<core::InstancePtr> DecodeInstanceRecord(std::string_view bytes) {
   ASSIGN_OR_RETURN(out->facts.report, ReportFromProto(record->report()));
   out->facts.message = record->report_message();
   out->health_since_ms = record->health_since_ms();
+  out->facts.silent = record->silent();
+  if (record->check_result() > static_cast<uint32_t>(core::CheckResult::kFailing)) {
+    return absl::DataLossError(Text("unknown result of a check ", record->check_result()));
+  }
+  out->facts.check = static_cast<core::CheckResult>(record->check_result());
+  core::RareFacts rare;
+  rare.check_epoch = Revision(record->check_epoch());
+  rare.check_message = record->check_message();
+  if (record->has_maintenance()) rare.maintenance = OverrideFromProto(record->maintenance());
+  out->facts.rare = core::Boxed<core::RareFacts>(std::move(rare));
   return core::InstancePtr(std::move(out));
 }
 
@@ -123,6 +188,7 @@ void EncodeLeaseRecord(const core::Lease& lease, std::string* out) {
   record.set_epoch(lease.epoch.value());
   record.set_ttl_ms(lease.ttl_ms);
   record.set_owner(lease.owner);
+  record.set_silent_since_ms(lease.silent_since_ms);
   Serialize(record, out);
 }
 
@@ -131,7 +197,37 @@ absl::StatusOr<core::Lease> DecodeLeaseRecord(std::string_view bytes) {
   RETURN_IF_ERROR(Parse(bytes, "lease record", &record));
   if (record.id() == 0) return absl::DataLossError("a lease record without an id");
   return core::Lease{LeaseId(record.id()), LeaseEpoch(record.epoch()), record.ttl_ms(),
-                     record.owner()};
+                     record.owner(), record.silent_since_ms()};
+}
+
+void EncodeServiceRecord(const core::ServiceRecord& service, std::string* out) {
+  pb::ServiceRecord record;
+  record.set_name(service.name);
+  record.set_min_healthy(service.min_healthy);
+  if (service.maintenance) OverrideToProto(*service.maintenance, record.mutable_maintenance());
+  for (const core::OverridePtr& o : service.of_instances) {
+    OverrideToProto(*o, record.add_of_instances());
+  }
+  WindowToProto(service.left, record.mutable_left());
+  Serialize(record, out);
+}
+
+absl::StatusOr<core::ServiceRecordPtr> DecodeServiceRecord(std::string_view bytes) {
+  pb::ServiceRecord record;
+  RETURN_IF_ERROR(Parse(bytes, "service record", &record));
+  auto out = std::make_shared<core::ServiceRecord>();
+  out->name = record.name();
+  out->min_healthy = record.min_healthy();
+  if (record.has_maintenance()) out->maintenance = OverrideFromProto(record.maintenance());
+  for (const pb::Override& o : record.of_instances()) {
+    if (!core::InstanceName::IsJoined(o.target()) ||
+        (!out->of_instances.empty() && out->of_instances.back()->target >= o.target())) {
+      return absl::DataLossError(Text("overrides are not sorted at ", o.target()));
+    }
+    out->of_instances.push_back(OverrideFromProto(o));
+  }
+  RETURN_IF_ERROR(WindowFromProto(record.left(), &out->left));
+  return core::ServiceRecordPtr(std::move(out));
 }
 
 void EncodeRequestRecord(const core::RequestSlot& slot, std::string* out) {
@@ -161,6 +257,11 @@ void EncodeStateRecord(const StoredState& state, std::string* out) {
   record.set_digest(state.counters.digest);
   record.set_history_floor(state.counters.history_floor.value());
   record.set_format(kStateFormat);
+  const core::RegistryGuard& guard = state.counters.guard;
+  record.set_guard_since_ms(guard.since_ms);
+  WindowToProto(guard.left, record.mutable_guard_left());
+  WindowToProto(guard.left_leases, record.mutable_guard_left_leases());
+  for (const NodeId node : state.counters.checkers) record.add_checkers(node.value());
   Serialize(record, out);
 }
 
@@ -180,6 +281,10 @@ absl::StatusOr<StoredState> DecodeStateRecord(std::string_view bytes) {
   out.counters.requests_seen = record.requests_seen();
   out.counters.digest = record.digest();
   out.counters.history_floor = Revision(record.history_floor());
+  out.counters.guard.since_ms = record.guard_since_ms();
+  RETURN_IF_ERROR(WindowFromProto(record.guard_left(), &out.counters.guard.left));
+  RETURN_IF_ERROR(WindowFromProto(record.guard_left_leases(), &out.counters.guard.left_leases));
+  for (const uint64_t node : record.checkers()) out.counters.checkers.push_back(NodeId(node));
   out.applied_index = LogIndex(record.applied_index());
   out.applied_term = Term(record.applied_term());
   return out;

@@ -27,6 +27,9 @@ absl::StatusOr<core::Lease> DecodeLeaseRecord(std::string_view bytes);
 void EncodeRequestRecord(const core::RequestSlot& slot, std::string* out);
 absl::StatusOr<core::RequestSlot> DecodeRequestRecord(uint64_t slot, std::string_view bytes);
 
+void EncodeServiceRecord(const core::ServiceRecord& service, std::string* out);
+absl::StatusOr<core::ServiceRecordPtr> DecodeServiceRecord(std::string_view bytes);
+
 // The counters and where in the log they stand.
 struct StoredState {
   core::Counters counters;

@@ -1,5 +1,6 @@
 #include "registryd/wire/reply_codec.h"
 
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -19,6 +20,7 @@ void PutLease(const core::Lease& lease, internal::v1::LeaseRecord* out) {
   out->set_epoch(lease.epoch.value());
   out->set_ttl_ms(lease.ttl_ms);
   out->set_owner(lease.owner);
+  out->set_silent_since_ms(lease.silent_since_ms);
 }
 
 core::Lease TakeLease(const internal::v1::LeaseRecord& from) {
@@ -27,6 +29,7 @@ core::Lease TakeLease(const internal::v1::LeaseRecord& from) {
   lease.epoch = LeaseEpoch(from.epoch());
   lease.ttl_ms = from.ttl_ms();
   lease.owner = from.owner();
+  lease.silent_since_ms = from.silent_since_ms();
   return lease;
 }
 
@@ -55,6 +58,23 @@ struct Encoder {
   }
   void operator()(const core::CountReply& reply) const {
     out->mutable_counted()->set_count(reply.count);
+    out->mutable_counted()->set_left(reply.left);
+  }
+  void operator()(const core::MaintenanceReply& reply) const {
+    auto* to = out->mutable_maintenance();
+    to->set_count(reply.count);
+    if (!reply.override_) return;
+    to->mutable_entry()->set_target(reply.override_->target);
+    to->mutable_entry()->set_owner(reply.override_->owner);
+    to->mutable_entry()->set_reason(reply.override_->reason);
+    to->mutable_entry()->set_since_ms(reply.override_->since_ms);
+    to->mutable_entry()->set_until_ms(reply.override_->until_ms);
+  }
+  void operator()(const core::ServiceReply& reply) const {
+    std::string bytes;
+    EncodeServiceRecord(*reply.record, &bytes);
+    const bool read = out->mutable_service()->ParseFromString(bytes);
+    REGISTRYD_CHECK(read, "a record of this build cannot be read by it");
   }
 };
 
@@ -103,8 +123,24 @@ absl::StatusOr<ForwardedReply> DecodeReply(std::string_view bytes) {
       out.reply.value = core::LeaseReply{TakeLease(from.lease())};
       break;
     case AppliedReply::kCounted:
-      out.reply.value = core::CountReply{from.counted().count()};
+      out.reply.value = core::CountReply{from.counted().count(), from.counted().left()};
       break;
+    case AppliedReply::kMaintenance: {
+      core::MaintenanceReply reply{nullptr, from.maintenance().count()};
+      if (from.maintenance().has_entry()) {
+        const internal::v1::Override& entry = from.maintenance().entry();
+        reply.override_ = std::make_shared<const core::Override>(core::Override{
+            entry.target(), entry.owner(), entry.reason(), entry.since_ms(), entry.until_ms()});
+      }
+      out.reply.value = std::move(reply);
+      break;
+    }
+    case AppliedReply::kService: {
+      auto record = DecodeServiceRecord(from.service().SerializeAsString());
+      if (!record.ok()) return record.status();
+      out.reply.value = core::ServiceReply{*std::move(record)};
+      break;
+    }
     case AppliedReply::VALUE_NOT_SET:
       break;
   }

@@ -178,6 +178,19 @@ absl::StatusOr<std::vector<core::Label>> LabelsFromProto(const RepeatedLabels& l
   return out;
 }
 
+absl::StatusOr<core::CheckSpec> CheckFromProto(const internal::v1::Check& check) {
+  if (check.kind() > static_cast<uint32_t>(core::CheckKind::kGrpc)) {
+    return absl::DataLossError(Text("unknown kind of check ", check.kind()));
+  }
+  return core::CheckSpec{static_cast<core::CheckKind>(check.kind()),
+                         check.endpoint(),
+                         check.path(),
+                         check.interval_ms(),
+                         check.timeout_ms(),
+                         check.passes(),
+                         check.failures()};
+}
+
 absl::StatusOr<core::InstanceSpec> SpecFromProto(const internal::v1::Spec& spec) {
   core::InstanceSpec out;
   ASSIGN_OR_RETURN(out.name, NameFromProto(spec.name()));
@@ -187,6 +200,10 @@ absl::StatusOr<core::InstanceSpec> SpecFromProto(const internal::v1::Spec& spec)
   out.region = spec.region();
   out.zone = spec.zone();
   out.weight = spec.weight();
+  if (spec.has_check()) {
+    ASSIGN_OR_RETURN(core::CheckSpec check, CheckFromProto(spec.check()));
+    out.check = core::Boxed<core::CheckSpec>(std::move(check));
+  }
   return out;
 }
 

@@ -46,6 +46,16 @@ void PutSpec(Sink& sink, const core::InstanceSpec& spec) {
   PutText(sink, 5, spec.region);
   PutText(sink, 6, spec.zone);
   PutNumber(sink, 7, spec.weight);
+  if (spec.check.empty()) return;
+  PutMessageBy(sink, 20, [&check = *spec.check](auto& to) {
+    PutNumber(to, 1, static_cast<uint64_t>(check.kind));
+    PutText(to, 2, check.endpoint);
+    PutText(to, 3, check.path);
+    PutNumber(to, 4, static_cast<uint64_t>(check.interval_ms));
+    PutNumber(to, 5, static_cast<uint64_t>(check.timeout_ms));
+    PutNumber(to, 6, check.passes);
+    PutNumber(to, 7, check.failures);
+  });
 }
 // False: not what PutSpec writes, or not a spec that core could take; SpecFromProto says which.
 bool ReadSpec(std::string_view bytes, core::InstanceSpec* out);
@@ -54,6 +64,7 @@ absl::StatusOr<core::InstanceName> NameFromProto(const std::string& joined);
 absl::StatusOr<core::Report> ReportFromProto(uint32_t report);
 absl::StatusOr<std::vector<core::Endpoint>> EndpointsFromProto(const RepeatedEndpoints& endpoints);
 absl::StatusOr<std::vector<core::Label>> LabelsFromProto(const RepeatedLabels& labels);
+absl::StatusOr<core::CheckSpec> CheckFromProto(const internal::v1::Check& check);
 absl::StatusOr<core::InstanceSpec> SpecFromProto(const internal::v1::Spec& spec);
 
 }  // namespace registryd::wire

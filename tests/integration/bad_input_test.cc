@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "registry/v1/operator.grpc.pb.h"
+#include "registry/v1/subscribers.grpc.pb.h"
 #include "tests/support/daemon.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
@@ -366,6 +368,167 @@ TEST_F(BadInputTest, G10Reads) {
   ExpectRefused(
       "namespace", [&] { return stubs_->ListServices(services, &services_page); },
       StatusCode::INVALID_ARGUMENT, "namespace");
+}
+
+TEST_F(BadInputTest, G10ActiveChecks) {
+  using registry::v1::Check;
+  const auto refuse = [&](const std::string& what, const std::function<void(Check&)>& spoil,
+                          const std::string& field) {
+    ExpectSpecRefused(
+        what,
+        [&](InstanceSpec& spec) {
+          spec.mutable_check()->set_kind(Check::KIND_HTTP);
+          spoil(*spec.mutable_check());
+        },
+        "check." + field);
+  };
+  refuse(
+      "no kind", [](Check& c) { c.set_kind(Check::KIND_UNSPECIFIED); }, "kind");
+  refuse(
+      "unknown kind", [](Check& c) { c.set_kind(static_cast<Check::Kind>(99)); }, "kind");
+  refuse(
+      "no such endpoint", [](Check& c) { c.set_endpoint("nowhere"); }, "endpoint");
+  refuse(
+      "no slash", [](Check& c) { c.set_path("health"); }, "path");
+  refuse(
+      "a header behind the path", [](Check& c) { c.set_path("/a\r\nHost: evil"); }, "path");
+  refuse(
+      "a path with a space", [](Check& c) { c.set_path("/a b"); }, "path");
+  refuse(
+      "a long path", [](Check& c) { c.set_path("/" + std::string(1'024, 'a')); }, "path");
+  refuse(
+      "often", [](Check& c) { c.set_interval_ms(999); }, "interval_ms");
+  refuse(
+      "never", [](Check& c) { c.set_interval_ms(3'600'001); }, "interval_ms");
+  refuse(
+      "negative", [](Check& c) { c.set_interval_ms(-1); }, "interval_ms");
+  refuse(
+      "impatient", [](Check& c) { c.set_timeout_ms(99); }, "timeout_ms");
+  refuse(
+      "longer than the interval",
+      [](Check& c) {
+        c.set_interval_ms(1'000);
+        c.set_timeout_ms(1'001);
+      },
+      "timeout_ms");
+  refuse(
+      "passes", [](Check& c) { c.set_passes(101); }, "passes");
+  refuse(
+      "failures", [](Check& c) { c.set_failures(101); }, "failures");
+  refuse(
+      "a path for TCP",
+      [](Check& c) {
+        c.set_kind(Check::KIND_TCP);
+        c.set_path("/health");
+      },
+      "path");
+}
+
+TEST_F(BadInputTest, G10WhatOperatorsSay) {
+  const auto channel = grpc::CreateChannel(daemon_.address(), grpc::InsecureChannelCredentials());
+  const auto operators = registry::v1::Operator::NewStub(channel);
+  const auto call = [](const std::function<grpc::Status(grpc::ClientContext*)>& method) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    return method(&context);
+  };
+
+  using registry::v1::SetMaintenanceRequest;
+  const auto refuse = [&](const std::string& what,
+                          const std::function<void(SetMaintenanceRequest&)>& spoil,
+                          const std::string& words) {
+    SetMaintenanceRequest request;
+    request.mutable_target()->set_service("web");
+    request.mutable_target()->set_id("i-1");
+    spoil(request);
+    ExpectRefused(
+        what,
+        [&] {
+          registry::v1::SetMaintenanceResponse response;
+          return call([&](auto* c) { return operators->SetMaintenance(c, request, &response); });
+        },
+        StatusCode::INVALID_ARGUMENT, words);
+  };
+  refuse(
+      "no service", [](auto& r) { r.mutable_target()->clear_service(); }, "service");
+  refuse(
+      "two in one", [](auto& r) { r.mutable_target()->set_service("web/i-1"); }, "service");
+  refuse(
+      "namespace", [](auto& r) { r.mutable_target()->set_namespace_("a/b"); }, "namespace");
+  refuse(
+      "id", [](auto& r) { r.mutable_target()->set_id("i 1"); }, "id");
+  refuse(
+      "owner", [](auto& r) { r.set_owner(std::string(129, 'o')); }, "owner");
+  refuse(
+      "reason", [](auto& r) { r.set_reason(std::string(257, 'r')); }, "reason");
+  refuse(
+      "control characters", [](auto& r) { r.set_reason("a\nb"); }, "reason");
+  refuse(
+      "the past", [](auto& r) { r.set_duration_ms(-1); }, "duration_ms");
+  refuse(
+      "for ever", [](auto& r) { r.set_duration_ms(31'536'000'001); }, "duration_ms");
+
+  registry::v1::EndMaintenanceRequest end;
+  registry::v1::EndMaintenanceResponse ended;
+  const auto end_call = [&] {
+    return call([&](auto* c) { return operators->EndMaintenance(c, end, &ended); });
+  };
+  ExpectRefused("no target", end_call, StatusCode::INVALID_ARGUMENT, "service");
+  end.mutable_target()->set_service("web");
+  ExpectRefused("not in maintenance", end_call, StatusCode::NOT_FOUND, "default/web");
+
+  registry::v1::ListMaintenanceRequest list;
+  registry::v1::ListMaintenanceResponse listed;
+  const auto list_call = [&] {
+    return call([&](auto* c) { return operators->ListMaintenance(c, list, &listed); });
+  };
+  list.set_page_size(10'001);
+  ExpectRefused("page size", list_call, StatusCode::INVALID_ARGUMENT, "page_size");
+  list.clear_page_size();
+  list.set_service("we b");
+  ExpectRefused("service", list_call, StatusCode::INVALID_ARGUMENT, "service");
+
+  registry::v1::SetServiceRequest set;
+  registry::v1::SetServiceResponse settings;
+  set.set_service("web/i-1");
+  ExpectRefused(
+      "settings of an instance",
+      [&] { return call([&](auto* c) { return operators->SetService(c, set, &settings); }); },
+      StatusCode::INVALID_ARGUMENT, "service");
+  registry::v1::GetServiceRequest get;
+  registry::v1::GetServiceResponse got;
+  ExpectRefused(
+      "settings of nothing",
+      [&] { return call([&](auto* c) { return operators->GetService(c, get, &got); }); },
+      StatusCode::INVALID_ARGUMENT, "service");
+
+  registry::v1::ReleaseGuardRequest release;
+  registry::v1::ReleaseGuardResponse released;
+  const auto release_call = [&] {
+    return call([&](auto* c) { return operators->ReleaseGuard(c, release, &released); });
+  };
+  ExpectRefused("neither", release_call, StatusCode::INVALID_ARGUMENT, "service");
+  release.set_service("web");
+  release.set_all(true);
+  ExpectRefused("both", release_call, StatusCode::INVALID_ARGUMENT, "service");
+  release.set_all(false);
+  release.set_service("web/i-1");
+  ExpectRefused("an instance", release_call, StatusCode::INVALID_ARGUMENT, "service");
+
+  const auto subscribers = registry::v1::Subscribers::NewStub(channel);
+  registry::v1::DrainRequest drain;
+  registry::v1::DrainResponse drained;
+  const auto drain_call = [&] {
+    return call([&](auto* c) { return subscribers->Drain(c, drain, &drained); });
+  };
+  ExpectRefused("no instance", drain_call, StatusCode::INVALID_ARGUMENT, "instance");
+  drain.mutable_instance()->set_service("web");
+  drain.mutable_instance()->set_id("i-1");
+  drain.set_wait_ms(600'001);
+  ExpectRefused("wait", drain_call, StatusCode::INVALID_ARGUMENT, "wait_ms");
+  drain.set_wait_ms(1);
+  drain.mutable_instance()->set_id("i-9");
+  ExpectRefused("absent", drain_call, StatusCode::NOT_FOUND, "default/web/i-9");
 }
 
 }  // namespace

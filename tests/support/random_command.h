@@ -27,6 +27,7 @@ class RandomCommand {
   core::Command Next(const core::Registry& registry) {
     if (OneIn(30))
       return core::TrimHistory{Revision(Below(registry.counters().revision.value() + 2))};
+    if (OneIn(3)) return MakeOfGuardAndOperators(registry);
     switch (Below(10)) {
       case 0:
       case 1:
@@ -70,6 +71,10 @@ class RandomCommand {
     spec.region = Pick({"", "eu"});
     spec.zone = Pick({"", "eu-1", "eu-2"});
     spec.weight = static_cast<uint32_t>(1 + Below(2));
+    if (OneIn(4)) {
+      spec.check = core::Boxed<core::CheckSpec>(
+          {core::CheckKind::kHttp, "http", Pick({"/health", "/ready"}), 10'000, 2'000, 1, 3});
+    }
     return spec;
   }
 
@@ -164,8 +169,64 @@ class RandomCommand {
       const core::Lease* lease = registry.FindLease(id);
       command.leases.push_back({id, lease && !OneIn(4) ? lease->epoch : MakeEpoch(registry)});
     }
-    command.term = Term(1 + Below(2));
+    command.term = Term(OneIn(4) ? 2 : 1);
+    if (!OneIn(5)) command.guard = MakeRule();
     return command;
+  }
+
+  core::GuardRule MakeRule() {
+    return {1, static_cast<uint32_t>(2 + Below(2)), static_cast<int64_t>(10'000 + Below(20'000)),
+            OneIn(10)};
+  }
+
+  std::string MakeService() { return Text(Pick({"default", "blue"}), "/", Pick({"web", "db"})); }
+  std::string MakeOverrideTarget() { return OneIn(3) ? MakeService() : MakeName().text(); }
+
+  core::Command MakeOfGuardAndOperators(const core::Registry& registry) {
+    switch (Below(9)) {
+      case 0: {
+        core::ReviveLeases command;
+        for (uint64_t id = 1; id <= 5; ++id) {
+          const core::Lease* lease = registry.FindLease(LeaseId(id));
+          if (lease && OneIn(2)) command.leases.push_back({lease->id, lease->epoch});
+        }
+        return command;
+      }
+      case 1:
+        return core::ReleaseGuard{OneIn(3) ? "" : MakeService()};
+      case 2:
+      case 3:
+        return core::Tend{MakeRule()};
+      case 4:
+        return core::SetMaintenance{MakeOverrideTarget(), Pick({"", "ops"}), Pick({"", "kernel"}),
+                                    OneIn(2) ? 0 : static_cast<int64_t>(1'000 + Below(30'000)),
+                                    OneIn(3)};
+      case 5:
+        return core::EndMaintenance{MakeOverrideTarget()};
+      case 6:
+        return core::SetService{MakeService(), static_cast<uint32_t>(Below(3))};
+      case 7: {
+        core::SetCheckers command;
+        for (uint64_t node = 1; node <= 3; ++node) {
+          if (!OneIn(3)) command.nodes.push_back(NodeId(node));
+        }
+        return command;
+      }
+      default: {
+        core::ReportChecks command{NodeId(1 + Below(3)), {}};
+        for (uint64_t n = 1 + Below(4); n > 0; --n) {
+          core::ReportChecks::Result& result = command.results.emplace_back();
+          result.target = MakeTarget(registry);
+          result.passed = OneIn(2);
+          result.message = Pick({"", "HTTP 503"});
+          const core::InstancePtr found = registry.Find(result.target.name);
+          if (!found) continue;
+          if (!OneIn(5)) result.target.incarnation = found->incarnation;
+          result.epoch = OneIn(5) ? Revision(1) : found->facts.rare->check_epoch;
+        }
+        return command;
+      }
+    }
   }
 
   std::mt19937_64 random_;

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,62 @@ struct MemberChangeOptions {
   bool force = false;        // kDemote, kRemove: also when what is left could not go on
 };
 
+// A service, or one instance of it where `id` is not empty.
+struct OperatorTarget {
+  std::string ns = "default";
+  std::string service = {};
+  std::string id = {};
+};
+
+// An operator's override: it is known by name and outlives the lives of the instance.
+struct Maintenance {
+  OperatorTarget target = {};
+  std::string owner = {};
+  std::string reason = {};
+  int64_t since_ms = 0;
+  int64_t until_ms = 0;  // 0: until somebody ends it
+};
+
+struct MaintenanceOptions {
+  std::string owner = {};  // default: the caller's identity
+  std::string reason = {};
+  absl::Duration duration = {};  // zero: until somebody ends it
+  bool force = false;            // although the service falls below its min_healthy
+};
+
+struct MaintenanceResult {
+  uint64_t revision = 0;
+  Maintenance maintenance = {};
+  uint64_t instances = 0;  // that changed
+};
+
+struct ServiceSettings {
+  std::string ns = {};
+  std::string service = {};
+  uint32_t min_healthy = 0;
+};
+
+// What the guard holds of one service.
+struct HeldService {
+  std::string ns = {};
+  std::string service = {};
+  uint32_t suspect = 0;
+  uint32_t passing = 0;
+  int64_t since_ms = 0;  // of the instance that is held longest
+  uint64_t left = 0;     // that left for silence within the last ttl
+};
+
+struct GuardStatus {
+  AnswerInfo info = {};
+  int64_t registry_since_ms = 0;  // not 0: the guard of the whole registry holds since then
+  uint64_t silent_leases = 0;
+  std::vector<HeldService> services = {};
+  bool intake_leading = false;   // the node that was asked leads, so it listens
+  bool intake_paused = false;    // it hears too little: nothing leaves for silence
+  uint64_t intake_heard = 0;     // leases that were renewed in the last half of their ttl
+  uint64_t intake_expected = 0;  // those that should have been
+};
+
 class Admin {
  public:
   // Does not connect. INVALID_ARGUMENT: an option or REGISTRY_SERVER is wrong.
@@ -118,7 +175,7 @@ class Admin {
   // Turns the instance DRAINING and returns when every live subscriber has acknowledged that, or
   // after `wait` with those who have not.
   absl::StatusOr<DrainResult> Drain(const InstanceRef& instance, absl::Duration wait,
-                                    const std::string& message = "");
+                                    const std::string& message = "", bool force = false);
   // Asks and does nothing. PERMISSION_DENIED: about another identity, by one that may not operate.
   absl::StatusOr<AccessAnswer> CheckAccess(const AccessQuery& query);
   // Adds, promotes, demotes or removes a member, or hands leadership to it. Asks again while
@@ -131,6 +188,25 @@ class Admin {
   // UNAVAILABLE, RESOURCE_EXHAUSTED: of the server; FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the
   // file cannot be written.
   absl::StatusOr<uint64_t> Backup(const std::string& path, absl::Duration timeout);
+
+  // Takes an instance or a whole service out of lookups, there or not yet. FAILED_PRECONDITION: the
+  // service would fall below its min_healthy.
+  absl::StatusOr<MaintenanceResult> SetMaintenance(const OperatorTarget& target,
+                                                   const MaintenanceOptions& options);
+  // Ends the override of exactly this target. NOT_FOUND: there is none.
+  absl::StatusOr<MaintenanceResult> EndMaintenance(const OperatorTarget& target);
+  // All of them, sorted by target. `ns` and `service` narrow them; empty: all.
+  absl::StatusOr<std::vector<Maintenance>> ListMaintenance(const std::string& ns,
+                                                           const std::string& service);
+
+  absl::StatusOr<ServiceSettings> SetMinHealthy(const OperatorTarget& service,
+                                                uint32_t min_healthy);
+  absl::StatusOr<ServiceSettings> GetService(const OperatorTarget& service);
+
+  absl::StatusOr<GuardStatus> Guard();
+  // Lets go of what the guard holds of a service; absent: of all. Returns the number of instances
+  // that turned CRITICAL.
+  absl::StatusOr<uint64_t> ReleaseGuard(const std::optional<OperatorTarget>& service);
 
   // The servers that it knows, "host:port" each.
   const std::vector<std::string>& servers() const;

@@ -93,6 +93,7 @@ struct DeregisterOptions {
   std::string reason = {};  // for people, kept in the history; up to 256 characters
   // The caller has seen the processes end, and says how in `reason`: "process exited 137".
   bool process_exit = false;
+  bool force = false;  // although a service falls below its min_healthy; the history says so
 };
 
 class ClientCore;  // connections, ids, the renewal thread; in src/
@@ -142,9 +143,10 @@ class Client {
   absl::StatusOr<ChangeResult> Update(const InstanceUpdate& update);
 
   // What an instance says of itself: kPassing, kCritical or kDraining, with up to 256 characters
-  // for people.
+  // for people. FAILED_PRECONDITION: kDraining would leave its service below min_healthy, and
+  // `force` is not given.
   absl::StatusOr<ChangeResult> SetHealth(const InstanceRef& instance, Health health,
-                                         const std::string& message = "");
+                                         const std::string& message = "", bool force = false);
 
   // A lease without instances. Repeating it with the same id, ttl and owner gives the same lease.
   absl::StatusOr<Lease> GrantLease(const GrantLeaseOptions& options = {});

@@ -38,6 +38,20 @@ struct Endpoint {
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
+// An active check, for those who cannot send heartbeats: a member of the cluster asks the instance
+// at one of its own endpoints. Zeros mean the registry's defaults.
+enum class CheckKind { kUnspecified = 0, kTcp = 1, kHttp = 2, kGrpc = 3 };
+struct Check {
+  CheckKind kind = CheckKind::kUnspecified;
+  std::string endpoint = {};  // name of the endpoint; empty: the first one
+  std::string path = {};      // HTTP: begins with "/"; gRPC: a service's name or empty
+  int64_t interval_ms = 0;
+  int64_t timeout_ms = 0;
+  uint32_t passes = 0;    // successes in a row before it is passing
+  uint32_t failures = 0;  // failures in a row before it is critical
+  friend bool operator==(const Check&, const Check&) = default;
+};
+
 // What the owner of an instance says about it.
 struct InstanceSpec {
   std::string ns = "default";
@@ -49,6 +63,7 @@ struct InstanceSpec {
   std::string region = {};
   std::string zone = {};
   uint32_t weight = 1;  // share of traffic, 1 to 65535
+  std::optional<Check> check = {};
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
 };
 
@@ -67,6 +82,9 @@ enum class HealthReason {
   kRegistered = 1,
   kLeaseExpired = 2,
   kReported = 3,
+  kSilent = 4,       // its lease is not renewed, and the guard keeps it
+  kCheck = 5,        // what an active check found
+  kMaintenance = 6,  // an operator took it out
 };
 
 // "PASSING"; "UNSPECIFIED" for kUnspecified.
@@ -75,6 +93,16 @@ const char* ToString(Health health);
 const char* ToString(HealthReason reason);
 // From "passing", "PASSING" and so on; INVALID_ARGUMENT names the known words.
 absl::StatusOr<Health> ParseHealth(const std::string& word);
+
+// The operator's override that covers an instance.
+struct InstanceMaintenance {
+  std::string owner = {};
+  std::string reason = {};
+  int64_t since_ms = 0;
+  int64_t until_ms = 0;  // 0: until somebody ends it
+  bool whole_service = false;
+  friend bool operator==(const InstanceMaintenance&, const InstanceMaintenance&) = default;
+};
 
 // One life of one instance.
 struct Instance {
@@ -88,6 +116,7 @@ struct Instance {
   uint64_t changed_revision = 0;  // of its last visible change
   int64_t created_ms = 0;
   int64_t changed_ms = 0;
+  std::optional<InstanceMaintenance> maintenance = {};
   friend bool operator==(const Instance&, const Instance&) = default;
 };
 

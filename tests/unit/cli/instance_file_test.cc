@@ -55,6 +55,31 @@ TEST(InstanceFileTest, ErrorsNameTheField) {
         << port;
   }
   EXPECT_THAT(Error(R"([{"weight":65536}])"), HasSubstr("instances[0].weight"));
+  EXPECT_THAT(Error(R"([{"check":1}])"), HasSubstr("instances[0].check: must be an object"));
+  EXPECT_THAT(Error(R"([{"check":{}}])"), HasSubstr("instances[0].check.kind: is missing"));
+  EXPECT_THAT(Error(R"([{"check":{"kind":"ping"}}])"), HasSubstr("check.kind: must be tcp"));
+  EXPECT_THAT(Error(R"([{"check":{"every":1}}])"), HasSubstr("check.every: unknown key"));
+  EXPECT_THAT(Error(R"([{"check":{"interval_ms":-1}}])"),
+              HasSubstr("check.interval_ms: must be a whole number"));
+}
+
+TEST(InstanceFileTest, ACheckIsReadAsItIsPrinted) {
+  const std::string begin = std::string(R"([{"service":"web",)") + kEndpoint + R"(,"check":)";
+  const auto none = ParseInstances(begin + "null}]", "default");
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_FALSE((*none)[0].check.has_value());
+  const auto one = ParseInstances(
+      begin + R"({"kind":"grpc","endpoint":"api","path":"my.Service","interval_ms":5000,
+                  "timeout_ms":500,"passes":2,"failures":4}}])",
+      "default");
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ((*one)[0].check, (Check{.kind = CheckKind::kGrpc,
+                                    .endpoint = "api",
+                                    .path = "my.Service",
+                                    .interval_ms = 5'000,
+                                    .timeout_ms = 500,
+                                    .passes = 2,
+                                    .failures = 4}));
 }
 
 TEST(InstanceFileTest, ThousandInstancesAndNotOneMore) {

@@ -53,7 +53,9 @@ constexpr char kInstance[] = R"({
       "incarnation": 41,
       "changed_revision": 42,
       "created_ms": 1700000000000,
-      "changed_ms": 1700000000123
+      "changed_ms": 1700000000123,
+      "check": null,
+      "maintenance": null
     })";
 
 TEST(JsonTest, Lookup) {

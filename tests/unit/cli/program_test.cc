@@ -75,6 +75,39 @@ TEST_F(ProgramTest, RegisterSendsAllThatWasWritten) {
   EXPECT_EQ(spec.endpoints(1).port(), 81U);
 }
 
+TEST_F(ProgramTest, RegisterSendsTheCheck) {
+  const Finished result =
+      Cli({"register", "web", "--id", "i-1", "--endpoint", "http=10.0.0.1:8080", "--permanent",
+           "--check", "http:/health", "--check-endpoint", "http", "--check-interval", "5s",
+           "--check-timeout", "500ms", "--check-passes", "2", "--check-failures", "4"});
+  ASSERT_EQ(result.exit, 0) << result.err;
+  const auto requests = server_.Seen([](const auto& seen) { return seen.registers; });
+  ASSERT_EQ(requests.size(), 1U);
+  const registry::v1::Check& check = requests[0].instances(0).check();
+  EXPECT_EQ(check.kind(), registry::v1::Check::KIND_HTTP);
+  EXPECT_EQ(check.path(), "/health");
+  EXPECT_EQ(check.endpoint(), "http");
+  EXPECT_EQ(check.interval_ms(), 5'000);
+  EXPECT_EQ(check.timeout_ms(), 500);
+  EXPECT_EQ(check.passes(), 2U);
+  EXPECT_EQ(check.failures(), 4U);
+
+  const std::vector<std::pair<std::vector<std::string>, std::string>> wrong = {
+      {{"--check", "ping"}, "--check \"ping\": write tcp"},
+      {{"--check", "tcp:80"}, "--check \"tcp:80\": write tcp"},
+      {{"--check", "tcp", "--check-interval", "-1s"}, "--check-interval"},
+      {{"--check", "tcp", "--check-failures", "0"}, "--check-failures"},
+      {{"--check-timeout", "1s"}, "--check is missing"},
+  };
+  for (const auto& [flags, message] : wrong) {
+    std::vector<std::string> words = {"register", "web", "--endpoint", "h:1", "--permanent"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    const Finished refused = Cli(words);
+    EXPECT_EQ(refused.exit, 2) << message;
+    EXPECT_THAT(refused.err, HasSubstr(message));
+  }
+}
+
 TEST_F(ProgramTest, KeepRenewsUntilTheSignalThenDeregisters) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     const std::string out = dir_.path() + "/out" + std::to_string(signal);

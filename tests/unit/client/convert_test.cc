@@ -28,6 +28,13 @@ InstanceSpec FullSpec() {
   spec.region = "eu";
   spec.zone = "eu-1";
   spec.weight = 7;
+  spec.check = Check{.kind = CheckKind::kHttp,
+                     .endpoint = "http",
+                     .path = "/health",
+                     .interval_ms = 10'000,
+                     .timeout_ms = 2'000,
+                     .passes = 2,
+                     .failures = 3};
   return spec;
 }
 
@@ -62,6 +69,8 @@ TEST(Convert, AnInstance) {
   message.set_changed_revision(6);
   message.set_created_ms(10);
   message.set_changed_ms(12);
+  message.mutable_maintenance()->set_owner("ops");
+  message.mutable_maintenance()->set_until_ms(13);
   std::vector<const google::protobuf::FieldDescriptor*> set;
   message.GetReflection()->ListFields(message, &set);
   ASSERT_EQ(set.size(), static_cast<size_t>(v1::Instance::descriptor()->field_count()));
@@ -77,6 +86,7 @@ TEST(Convert, AnInstance) {
   expected.changed_revision = 6;
   expected.created_ms = 10;
   expected.changed_ms = 12;
+  expected.maintenance = InstanceMaintenance{.owner = "ops", .until_ms = 13};
   EXPECT_EQ(ToInstance(message), expected);
 }
 

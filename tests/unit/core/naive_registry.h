@@ -15,7 +15,25 @@
 
 namespace registryd::testing {
 
+// `count` instances, or leases, left for silence.
+struct NaiveDeparture {
+  int64_t time_ms = 0;
+  int64_t ttl_ms = 0;
+  uint64_t count = 0;
+};
+
+struct NaiveService {
+  uint32_t min_healthy = 0;
+  std::map<std::string, core::Override> overrides;  // by target: of the service and of instances
+  std::vector<NaiveDeparture> left;
+};
+
 struct NaiveState {
+  std::map<std::string, NaiveService> services;  // also such that have nothing
+  std::vector<NaiveDeparture> left;
+  std::vector<NaiveDeparture> left_leases;
+  int64_t guard_since_ms = 0;
+  std::vector<NodeId> checkers;
   std::map<std::string, core::Instance> instances;
   std::map<uint64_t, core::Lease> leases;
   std::deque<core::RequestId> requests;
@@ -33,7 +51,10 @@ struct NaiveReply {
   std::vector<bool> removed;
   uint64_t count = 0;
   std::optional<core::Lease> lease;
-  std::string instance;  // name of the instance that is returned
+  uint64_t left = 0;
+  std::string instance;                     // name of the instance that is returned
+  std::optional<core::Override> override_;  // of a MaintenanceReply
+  uint32_t min_healthy = 0;                 // of a ServiceReply
 };
 
 class NaiveRegistry {

@@ -51,8 +51,17 @@ void ExpectReply(const NaiveReply& expected, const Outcome& outcome, const Regis
     EXPECT_EQ(one->instance, registry.Find(one->instance->name()));
   } else if (const auto* lease = std::get_if<LeaseReply>(&outcome.reply.value)) {
     EXPECT_EQ(lease->lease, expected.lease);
-  } else {
-    EXPECT_EQ(std::get<CountReply>(outcome.reply.value).count, expected.count);
+  } else if (const auto* maintenance = std::get_if<MaintenanceReply>(&outcome.reply.value)) {
+    EXPECT_EQ(maintenance->override_ != nullptr, expected.override_.has_value());
+    if (maintenance->override_ && expected.override_) {
+      EXPECT_EQ(*maintenance->override_, *expected.override_);
+    }
+    EXPECT_EQ(maintenance->count, expected.count);
+  } else if (const auto* service = std::get_if<ServiceReply>(&outcome.reply.value)) {
+    EXPECT_EQ(service->record->min_healthy, expected.min_healthy);
+  } else if (const auto* count = std::get_if<CountReply>(&outcome.reply.value)) {
+    EXPECT_EQ(count->count, expected.count);
+    EXPECT_EQ(count->left, expected.left);
   }
 }
 
@@ -61,6 +70,7 @@ struct Stored {
   std::map<std::string, InstancePtr> instances;
   std::map<uint64_t, Lease> leases;
   std::map<uint64_t, RequestSlot> requests;
+  std::map<std::string, ServiceRecordPtr> services;
 
   void Add(const Outcome& outcome) {
     std::set<std::string> seen;
@@ -83,6 +93,15 @@ struct Stored {
         leases.erase(change.id.value());
       }
     }
+    std::set<std::string> services_seen;
+    for (const ServiceChange& change : outcome.services) {
+      EXPECT_TRUE(services_seen.insert(change.name).second) << change.name << " changes twice";
+      if (change.after) {
+        services[change.name] = change.after;
+      } else {
+        services.erase(change.name);
+      }
+    }
     if (outcome.request) requests[outcome.request->slot] = *outcome.request;
   }
 
@@ -90,6 +109,7 @@ struct Stored {
     for (const auto& [slot, request] : requests) registry->LoadRequest(request);
     for (const auto& [name, instance] : instances) registry->LoadInstance(instance);
     for (const auto& [id, lease] : leases) registry->LoadLease(lease);
+    for (const auto& [name, record] : services) registry->LoadService(record);
     return registry->FinishLoad(counters);
   }
 };
@@ -110,12 +130,42 @@ void ExpectDigestAndAttachments(const Registry& registry) {
                                 << ", which does not exist";
 }
 
+std::map<std::string, int> Suspects(const Registry& registry) {
+  std::map<std::string, int> suspects;
+  registry.ForEachInstance([&](const InstancePtr& instance) {
+    if (instance->health() != Health::kSuspect) return;
+    ++suspects[std::string(instance->name().service_name())];
+  });
+  return suspects;
+}
+
+// A service's guard begins to hold with the first suspect and ends with the last.
+void ExpectGuardEvents(const std::map<std::string, int>& before, const Outcome& outcome,
+                       const Registry& registry) {
+  std::set<std::string> expected;
+  std::set<std::string> told;
+  const std::map<std::string, int> now = Suspects(registry);
+  for (const auto& [service, count] : now) {
+    if (before.count(service) == 0) expected.insert("entered " + service);
+  }
+  for (const auto& [service, count] : before) {
+    if (now.count(service) == 0) expected.insert("left " + service);
+  }
+  for (const Event& event : outcome.events) {
+    if (event.scope.empty()) continue;
+    if (event.kind == EventKind::kGuardEntered) told.insert("entered " + event.scope);
+    if (event.kind == EventKind::kGuardLeft) told.insert("left " + event.scope);
+  }
+  EXPECT_EQ(told, expected);
+}
+
 void RunCommands(uint64_t seed, int commands) {
   SCOPED_TRACE(::testing::Message() << "seed " << seed);
   RandomCommand random(seed);
   NaiveRegistry naive;
   Stored stored;
   auto registry = std::make_unique<Registry>();
+  std::map<std::string, int> suspects;
   for (int i = 0; i < commands; ++i) {
     SCOPED_TRACE(::testing::Message() << "command " << i);
     const Context context = random.NextContext();
@@ -125,6 +175,10 @@ void RunCommands(uint64_t seed, int commands) {
     const Outcome outcome = registry->Apply(context, command);
 
     ExpectReply(expected, outcome, *registry);
+    ExpectGuardEvents(suspects, outcome, *registry);
+    suspects = Suspects(*registry);
+    EXPECT_EQ(registry->counters().guard.since_ms, naive.state().guard_since_ms);
+    EXPECT_EQ(registry->counters().checkers, naive.state().checkers);
     EXPECT_EQ(registry->counters().revision,
               before.revision + (outcome.instances.empty() ? 0u : 1u));
     EXPECT_EQ(registry->counters().revision.value(), naive.state().revision);

@@ -95,6 +95,9 @@ Register ParseRegister(Line& line) {
   spec.zone = line.Take("zone").value_or("");
   spec.version = line.Take("version").value_or("");
   spec.labels = ParseLabels(line.Take("label").value_or(""));
+  if (const auto path = line.Take("check")) {
+    spec.check = Boxed<CheckSpec>({CheckKind::kHttp, "", *path, 10'000, 2'000, 1, 3});
+  }
   Register command;
   for (const std::string& word : line.words) {
     spec.name = ParseName(word);
@@ -122,6 +125,41 @@ Update ParseUpdate(Line& line) {
   return command;
 }
 
+// "guard=1/3" or "guard=all" (the leader is deaf), "hold=MS".
+std::optional<GuardRule> ParseGuard(Line& line) {
+  const auto share = line.Take("guard");
+  if (!share) return std::nullopt;
+  GuardRule rule;
+  rule.hold_all = *share == "all";
+  if (!rule.hold_all) {
+    rule.share_num = static_cast<uint32_t>(std::stoul(*share));
+    rule.share_den = static_cast<uint32_t>(std::stoul(share->substr(share->find('/') + 1)));
+  }
+  rule.hold_ms = static_cast<int64_t>(line.TakeNumber("hold", 3'600'000));
+  return rule;
+}
+
+std::string Joined(const std::string& name) { return "default/" + name; }
+
+SetMaintenance ParseMaintenance(Line& line) {
+  SetMaintenance command{Joined(line.words.at(0)), line.Take("owner").value_or(""),
+                         line.Take("reason").value_or(""), 0, false};
+  command.duration_ms = static_cast<int64_t>(line.TakeNumber("for", 0));
+  command.force = line.TakeNumber("force", 0) != 0;
+  return command;
+}
+
+ReportChecks ParseChecks(Line& line) {
+  ReportChecks command{NodeId(line.TakeNumber("node", 1)), {}};
+  const Revision epoch(line.TakeNumber("epoch", 1));
+  const std::string message = line.Take("message").value_or("");
+  const bool passed = line.verb == "passed";
+  for (Target& target : ParseTargets(line.words)) {
+    command.results.push_back({std::move(target), epoch, passed, message});
+  }
+  return command;
+}
+
 Deregister ParseDeregister(Line& line) {
   Deregister command{ParseTargets(line.words)};
   if (const auto exit = line.Take("exit")) {
@@ -129,6 +167,7 @@ Deregister ParseDeregister(Line& line) {
     command.reason = *exit;
   }
   if (const auto reason = line.Take("reason")) command.reason = *reason;
+  command.force = line.TakeNumber("force", 0) != 0;
   return command;
 }
 
@@ -137,7 +176,9 @@ SetHealth ParseHealth(Line& line) {
   const Report report = word == "critical"   ? Report::kCritical
                         : word == "draining" ? Report::kDraining
                                              : Report::kPassing;
-  return {ParseTarget(line.words.at(0)), report, line.Take("message").value_or("")};
+  SetHealth command{ParseTarget(line.words.at(0)), report, line.Take("message").value_or("")};
+  command.force = line.TakeNumber("force", 0) != 0;
+  return command;
 }
 
 Command ParseCommand(Line& line) {
@@ -155,7 +196,7 @@ Command ParseCommand(Line& line) {
     return RevokeLease{LeaseId(std::stoull(id)), LeaseEpoch(epoch)};
   }
   if (line.verb == "expire") {
-    ExpireLeases command{{}, Term(line.TakeNumber("proposed", 1))};
+    ExpireLeases command{{}, Term(line.TakeNumber("proposed", 1)), ParseGuard(line)};
     for (const std::string& word : line.words) {
       const auto [id, epoch] = ParseAt(word);
       command.leases.push_back({LeaseId(std::stoull(id)), LeaseEpoch(epoch)});
@@ -163,6 +204,29 @@ Command ParseCommand(Line& line) {
     return command;
   }
   if (line.verb == "trim") return TrimHistory{Revision(std::stoull(line.words.at(0)))};
+  if (line.verb == "revive") {
+    ReviveLeases command;
+    for (const std::string& word : line.words) {
+      const auto [id, epoch] = ParseAt(word);
+      command.leases.push_back({LeaseId(std::stoull(id)), LeaseEpoch(epoch)});
+    }
+    return command;
+  }
+  if (line.verb == "release") {
+    return ReleaseGuard{line.words.empty() ? "" : Joined(line.words.at(0))};
+  }
+  if (line.verb == "tend") return Tend{ParseGuard(line).value_or(GuardRule())};
+  if (line.verb == "maintain") return ParseMaintenance(line);
+  if (line.verb == "unmaintain") return EndMaintenance{Joined(line.words.at(0))};
+  if (line.verb == "service") {
+    return SetService{Joined(line.words.at(0)), static_cast<uint32_t>(line.TakeNumber("min", 0))};
+  }
+  if (line.verb == "checkers") {
+    SetCheckers command;
+    for (const std::string& word : line.words) command.nodes.push_back(NodeId(std::stoull(word)));
+    return command;
+  }
+  if (line.verb == "passed" || line.verb == "failed") return ParseChecks(line);
   if (line.verb == "remove") return RemoveCritical{ParseTargets(line.words)};
   throw std::invalid_argument("unknown command " + line.verb);
 }
@@ -181,11 +245,13 @@ Context ParseContext(Line& line, const Registry& registry) {
 
 std::string Show(const Lease& lease) {
   return Text("lease=", lease.id, " epoch=", lease.epoch, " ttl=", lease.ttl_ms,
-              lease.owner.empty() ? "" : " owner=", lease.owner);
+              lease.owner.empty() ? "" : " owner=", lease.owner,
+              lease.silent_since_ms == 0 ? "" : Text(" silent=", lease.silent_since_ms));
 }
 
 std::string Show(const Instance& instance) {
   const DerivedHealth derived = DeriveHealth(instance.facts);
+  const std::string_view message = HealthMessage(instance.facts);
   const InstanceSpec& spec = instance.spec;
   std::string out = Text(instance.name().text(), " incarnation=", instance.incarnation,
                          " changed=", instance.changed, instance.lease ? " lease=" : "",
@@ -198,7 +264,7 @@ std::string Show(const Instance& instance) {
   if (!spec.version.empty()) out += " version=" + spec.version;
   for (const Label& label : spec.labels) out += Text(" label=", label.key, ":", label.value);
   out += Text(" ", ToString(derived.health), " ", ToString(derived.reason));
-  if (!instance.facts.message.empty()) out += Text(" '", instance.facts.message, "'");
+  if (!message.empty()) out += Text(" '", message, "'");
   return out + Text(" since=", instance.health_since_ms, " created=", instance.created_ms);
 }
 
@@ -207,6 +273,12 @@ std::string Join(const Items& items, ShowItem show) {
   std::string out;
   for (const auto& item : items) out += (out.empty() ? "" : ",") + show(item);
   return out;
+}
+
+std::string Show(const Override& entry) {
+  return Text(entry.target, entry.owner.empty() ? "" : " owner=", entry.owner,
+              " since=", entry.since_ms,
+              entry.until_ms == 0 ? "" : Text(" until=", entry.until_ms));
 }
 
 std::string Show(const Reply& reply) {
@@ -225,8 +297,14 @@ std::string Show(const Reply& reply) {
     out += " " + Show(*one->instance);
   } else if (const auto* lease = std::get_if<LeaseReply>(&reply.value)) {
     out += " " + Show(lease->lease);
-  } else {
-    out += Text(" count=", std::get<CountReply>(reply.value).count);
+  } else if (const auto* maintenance = std::get_if<MaintenanceReply>(&reply.value)) {
+    if (maintenance->override_) out += " " + Show(*maintenance->override_);
+    out += Text(" count=", maintenance->count);
+  } else if (const auto* service = std::get_if<ServiceReply>(&reply.value)) {
+    out += Text(" min_healthy=", service->record->min_healthy);
+  } else if (const auto* count = std::get_if<CountReply>(&reply.value)) {
+    out += Text(" count=", count->count);
+    if (count->left != 0) out += Text(" left=", count->left);
   }
   return out;
 }
@@ -252,6 +330,10 @@ std::string Show(const Outcome& outcome) {
   }
   for (const LeaseChange& change : outcome.leases) {
     out += change.after ? Show(*change.after) + "\n" : Text("lease=", change.id, " ended\n");
+  }
+  for (const Event& event : outcome.events) {
+    out += Text("! ", event.scope.empty() ? "the registry" : event.scope, " ", ToString(event.kind),
+                ": ", event.text, "\n");
   }
   if (outcome.request) out += Text("slot ", outcome.request->slot, "\n");
   return out;

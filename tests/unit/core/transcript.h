@@ -10,21 +10,32 @@
 //
 // Commands (names are service/id or namespace/service/id; `@n` is an incarnation or an epoch):
 //   register NAME... [lease=ID [ttl=MS] [owner=TEXT]] [port=N] [weight=N] [zone=TEXT]
-//   [version=TEXT] [label=K:V]
-//   deregister NAME[@N]... [reason=TEXT] [exit=TEXT]    exit: the process was seen to end
-//   update NAME[@N] [expected=N] [port=N]
-//   [weight=N] [zone=TEXT] [version=TEXT] [label=K:V]    label= alone clears health NAME[@N]
-//   passing|critical|draining [message=TEXT] grant ID ttl=MS [owner=TEXT] revoke ID[@EPOCH] expire
-//   ID@EPOCH... [proposed=TERM]            proposed: the term of the leader that proposed it,
-//   default 1 remove NAME@N...
+//            [version=TEXT] [label=K:V] [check=PATH]
+//   deregister NAME[@N]... [reason=TEXT] [exit=TEXT] [force=1]   exit: the process was seen to end
+//   update NAME[@N] [expected=N] [port=N] [weight=N] [zone=TEXT] [version=TEXT] [label=K:V]
+//          label= alone clears
+//   health NAME[@N] passing|critical|draining [message=TEXT] [force=1]
+//   grant ID ttl=MS [owner=TEXT]
+//   revoke ID[@EPOCH]
+//   expire ID@EPOCH... [proposed=TERM] [guard=1/3|all] [hold=MS]
+//          proposed: the term of the leader that proposed it, default 1; no guard: all leave
+//   remove NAME@N...
+//   revive ID@EPOCH...
+//   release [SERVICE]
+//   tend guard=1/3|all [hold=MS]
+//   maintain NAME|SERVICE [owner=TEXT] [reason=TEXT] [for=MS] [force=1]
+//   unmaintain NAME|SERVICE
+//   service SERVICE min=N
+//   checkers NODE...
+//   passed|failed NAME@N... epoch=N [node=N] [message=TEXT]
 // and with each: time=MS (else the state's time), term=TERM of the entry (default 1),
 // request=CLIENT:SEQUENCE. In a TEXT, '_' stands for a blank.
 //
 // In brackets: the cause of a change and, behind a colon, its evidence.
 //
 // Answers: "ok ..." or "refused CODE: message", "again ..." for a repeated request; "+" an instance
-// that appeared, "~" one that changed, "-" one that left; "lease ..."; "slot N" of the request
-// window; "=" the state.
+// that appeared, "~" one that changed, "-" one that left; "lease ..."; "!" an event; "slot N" of
+// the request window; "=" the state.
 #pragma once
 
 #include <string>

@@ -40,14 +40,42 @@ TEST(DeriveHealthTest, WeighsTheFacts) {
     Health health;
     HealthReason reason;
   };
+  OverridePtr maintenance = std::make_shared<const Override>();
+  const auto make = [&](bool expired, Report report, std::string message = "") {
+    HealthFacts facts;
+    facts.lease_expired = expired;
+    facts.report = report;
+    facts.message = std::move(message);
+    return facts;
+  };
+  const auto with = [](HealthFacts facts, CheckResult check, bool silent = false,
+                       OverridePtr covering = nullptr) {
+    facts.check = check;
+    facts.silent = silent;
+    facts.rare.Edit([&](RareFacts& rare) { rare.maintenance = std::move(covering); });
+    return facts;
+  };
+  const HealthFacts passing = make(false, Report::kPassing);
+  const HealthFacts draining = make(false, Report::kDraining);
   const Case cases[] = {
-      {{false, Report::kPassing, ""}, Health::kPassing, HealthReason::kRegistered},
-      {{false, Report::kPassing, "warm"}, Health::kPassing, HealthReason::kReported},
-      {{false, Report::kCritical, ""}, Health::kCritical, HealthReason::kReported},
-      {{false, Report::kDraining, ""}, Health::kDraining, HealthReason::kReported},
-      {{true, Report::kPassing, "warm"}, Health::kCritical, HealthReason::kLeaseExpired},
-      {{true, Report::kCritical, ""}, Health::kCritical, HealthReason::kLeaseExpired},
-      {{true, Report::kDraining, ""}, Health::kCritical, HealthReason::kLeaseExpired},
+      {passing, Health::kPassing, HealthReason::kRegistered},
+      {make(false, Report::kPassing, "warm"), Health::kPassing, HealthReason::kReported},
+      {make(false, Report::kCritical), Health::kCritical, HealthReason::kReported},
+      {draining, Health::kDraining, HealthReason::kReported},
+      {make(true, Report::kPassing, "warm"), Health::kCritical, HealthReason::kLeaseExpired},
+      {make(true, Report::kCritical), Health::kCritical, HealthReason::kLeaseExpired},
+      {make(true, Report::kDraining), Health::kCritical, HealthReason::kLeaseExpired},
+      {with(passing, CheckResult::kUnknown), Health::kCritical, HealthReason::kCheck},
+      {with(passing, CheckResult::kPassing), Health::kPassing, HealthReason::kCheck},
+      {with(passing, CheckResult::kFailing), Health::kCritical, HealthReason::kCheck},
+      {with(passing, CheckResult::kNone, true), Health::kSuspect, HealthReason::kSilent},
+      {with(passing, CheckResult::kPassing, true), Health::kSuspect, HealthReason::kSilent},
+      {with(draining, CheckResult::kNone, true), Health::kDraining, HealthReason::kReported},
+      {with(passing, CheckResult::kFailing, true), Health::kCritical, HealthReason::kCheck},
+      {with(passing, CheckResult::kNone, true, maintenance), Health::kDraining,
+       HealthReason::kMaintenance},
+      {with(draining, CheckResult::kFailing, false, maintenance), Health::kCritical,
+       HealthReason::kCheck},
   };
   for (const Case& c : cases) {
     EXPECT_EQ(DeriveHealth(c.facts).health, c.health);

@@ -2,8 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
+#include <string>
+#include <vector>
 
+#include "registryd/base/text.h"
 #include "tests/support/test_replica.h"
 
 namespace registryd::liveness {
@@ -24,7 +28,7 @@ class LivenessDriverTest : public ::testing::Test {
                  .proposer = &node_.proposer(),
                  .loop = &node_.loop(),
                  .clock = &clock_},
-                {.remove_after_ms = 20'000, .frames_max = 4}) {
+                {.remove_after_ms = 20'000, .intake_pause_ms = 20'000, .frames_max = 4}) {
     node_.replica().AddObserver(&driver_);
     node_.Start();
     node_.Lead();
@@ -69,6 +73,38 @@ class LivenessDriverTest : public ::testing::Test {
   bool Serves(std::string_view id) {
     const core::Instance* found = Find(id);
     return found != nullptr && found->health() == core::Health::kPassing;
+  }
+
+  // `count` services of `size` instances, each instance with a lease of its own.
+  std::vector<core::LeaseRef> RegisterServices(int count, int size) {
+    std::vector<core::LeaseRef> leases;
+    for (int s = 0; s < count; ++s) {
+      for (int i = 0; i < size; ++i) {
+        const LeaseId lease(leases.size() + 1'000);
+        const core::Reply reply = node_.Apply(core::Register{{Spec(Text("s-", s), Text("i-", i))},
+                                                             core::LeaseClaim{lease, kTtlMs, ""}});
+        const auto& value = std::get<core::RegisterReply>(reply.value);
+        leases.push_back({value.lease->id, value.lease->epoch});
+      }
+    }
+    return leases;
+  }
+  // Renews at the advised interval while time passes.
+  void PassRenewing(int64_t ms, const std::vector<core::LeaseRef>& leases) {
+    for (int64_t passed = 0; passed < ms; passed += kTtlMs / 3) {
+      const RenewalAnswer answer = Renew(leases);
+      EXPECT_TRUE(answer.accepted);
+      EXPECT_TRUE(answer.lost.empty());
+      Pass(std::min<int64_t>(kTtlMs / 3, ms - passed));
+    }
+  }
+  uint32_t Count(core::Health health, std::string_view service = "") {
+    uint32_t count = 0;
+    node_.replica().view()->services.ForEachFrom("", [&](const replica::ServicePtr& s) {
+      if (service.empty() || s->name == Text("default/", service)) count += s->Count(health);
+      return true;
+    });
+    return count;
   }
 
   FakeClock clock_;
@@ -180,6 +216,140 @@ TEST_F(LivenessDriverTest, CriticalInstancesAreRemovedAfterAWhileUnlessTheyCameB
   EXPECT_EQ(Find("i-1"), nullptr);
   EXPECT_TRUE(Serves("i-2"));
   EXPECT_TRUE(Renew({again}).lost.empty());
+}
+
+TEST_F(LivenessDriverTest, G5AllHeartbeatsOfAServiceStopAtOnce) {
+  const auto others = RegisterServices(5, 4);  // so that the node goes on hearing enough
+  std::vector<core::LeaseRef> web;
+  for (int i = 0; i < 9; ++i) web.push_back(RegisterWithLease(Text("i-", i), LeaseId(1 + i)));
+  PassRenewing(kTtlMs + 2'000, others);
+  EXPECT_EQ(Count(core::Health::kCritical, "web"), 3u);
+  EXPECT_EQ(Count(core::Health::kSuspect, "web"), 6u);
+  EXPECT_EQ(Count(core::Health::kPassing), 20u);
+
+  // Nothing more leaves, whoever else is silent.
+  PassRenewing(60'000, others);
+  EXPECT_EQ(Count(core::Health::kSuspect, "web"), 6u);
+
+  // All of them come back. Who is suspect has never lost its lease; who left is told so.
+  RenewalAnswer answer = Renew(web);
+  EXPECT_TRUE(answer.accepted);
+  EXPECT_EQ(answer.lost.size(), 3u);
+  EXPECT_EQ(answer.next_in_ms, kTtlMs / 3);
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kSuspect), 0u);
+  EXPECT_EQ(Count(core::Health::kPassing, "web"), 6u);
+}
+
+TEST_F(LivenessDriverTest, G5HalfOfTheClientsVanishForTwoMinutes) {
+  const auto leases = RegisterServices(8, 5);
+  std::vector<core::LeaseRef> there;
+  std::vector<core::LeaseRef> vanished;
+  for (size_t i = 0; i < leases.size(); ++i) (i % 2 == 0 ? there : vanished).push_back(leases[i]);
+  PassRenewing(10'000, leases);
+  PassRenewing(120'000, there);
+  uint32_t gone = 0;
+  for (int s = 0; s < 8; ++s) {
+    const std::string service = Text("s-", s);
+    const uint32_t served =
+        Count(core::Health::kPassing, service) + Count(core::Health::kSuspect, service);
+    EXPECT_GE(served, 4u) << service;  // of 5, no more than a third
+    gone += 5 - served;
+  }
+  EXPECT_EQ(Count(core::Health::kPassing), 20u);
+  EXPECT_EQ(Count(core::Health::kSuspect), 20u - gone);
+  EXPECT_FALSE(driver_.intake().paused) << "half is more than a third";
+
+  const RenewalAnswer answer = Renew(leases);
+  EXPECT_EQ(answer.lost.size(), gone);  // they register again
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kSuspect), 0u);
+  EXPECT_EQ(Count(core::Health::kPassing), 40u - gone);
+}
+
+TEST_F(LivenessDriverTest, G5ASuspectIsSuspectToTheNextLeaderAndCanBeRenewedThere) {
+  std::vector<core::LeaseRef> web;
+  for (int i = 0; i < 3; ++i) web.push_back(RegisterWithLease(Text("i-", i), LeaseId(1 + i)));
+  Pass(kTtlMs + 1'000);
+  ASSERT_EQ(Count(core::Health::kSuspect), 2u);
+  node_.StepDown();
+  Pass(1'000);
+  node_.Lead(Term(3));
+  Pass(3 * kTtlMs);
+  EXPECT_EQ(Count(core::Health::kSuspect), 2u);
+  Renew(web);
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kPassing), 2u);
+}
+
+TEST_F(LivenessDriverTest, G5ARevivalThatFailedIsTriedAgainAtTheNextRenewal) {
+  std::vector<core::LeaseRef> web;
+  for (int i = 0; i < 3; ++i) web.push_back(RegisterWithLease(Text("i-", i), LeaseId(1 + i)));
+  Pass(kTtlMs + 1'000);
+  ASSERT_EQ(Count(core::Health::kSuspect), 2u);
+  node_.proposer().Refuse(absl::ResourceExhaustedError("the disk is full"));
+  EXPECT_TRUE(Renew(web).accepted);
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kSuspect), 2u);
+  node_.proposer().Refuse(absl::OkStatus());
+  Renew(web);
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kSuspect), 0u);
+}
+
+TEST_F(LivenessDriverTest, G4ANodeThatHearsTooLittleExpiresNothingUntilItHearsAgain) {
+  const auto leases = RegisterServices(30, 1);  // of one instance: no guard of their own
+  PassRenewing(12'000, leases);
+  const auto paused_before = driver_.intake();
+  EXPECT_FALSE(paused_before.paused) << paused_before.heard << " of " << paused_before.leases;
+  Pass(15'000);  // nobody is heard
+  EXPECT_TRUE(driver_.intake().paused);
+  EXPECT_EQ(Count(core::Health::kPassing), 30u);
+
+  // It hears again, but one stays silent: that one leaves within 2 ttl + 1 s of the end.
+  const std::vector<core::LeaseRef> back(leases.begin() + 1, leases.end());
+  PassRenewing(4'000, back);
+  EXPECT_FALSE(driver_.intake().paused);
+  EXPECT_EQ(Count(core::Health::kPassing), 30u);
+  PassRenewing(kTtlMs + 1'000, back);
+  EXPECT_EQ(Count(core::Health::kPassing), 29u);
+  EXPECT_EQ(Count(core::Health::kCritical), 1u);
+}
+
+TEST_F(LivenessDriverTest, G5ANodeThatStaysDeafMarksSuspectAndRemovesNothing) {
+  const auto leases = RegisterServices(30, 1);
+  const core::LeaseRef early = RegisterWithLease("i-1", LeaseId(1));
+  PassRenewing(kTtlMs + 2'000, leases);
+  ASSERT_EQ(Count(core::Health::kCritical), 1u);  // i-1, to be removed after 20 s
+  Pass(60'000);
+  // Those that are suspect are not expected any more, so the rest is what it should hear; here
+  // nothing is left to hear.
+  EXPECT_EQ(Count(core::Health::kSuspect), 30u);
+  EXPECT_EQ(Renew({early}).lost.size(), 1u);
+  Renew(leases);
+  Pass(200);
+  EXPECT_EQ(Count(core::Health::kPassing), 30u);
+}
+
+TEST_F(LivenessDriverTest, MaintenanceEndsByItself) {
+  const core::LeaseRef lease = RegisterWithLease("i-1", LeaseId(1));
+  node_.Apply(core::SetMaintenance{"default/web/i-1", "ops", "kernel", 10'000, false});
+  PassRenewing(8'000, {lease});
+  EXPECT_EQ(Count(core::Health::kDraining), 1u);
+  PassRenewing(4'000, {lease});
+  EXPECT_EQ(Count(core::Health::kPassing), 1u);
+}
+
+TEST_F(LivenessDriverTest, G5WhatIsHeldLeavesAfterTheHoldOneShareATtl) {
+  const auto others = RegisterServices(5, 4);
+  for (int i = 0; i < 9; ++i) RegisterWithLease(Text("i-", i), LeaseId(1 + i));
+  PassRenewing(kTtlMs + 2'000, others);
+  ASSERT_EQ(Count(core::Health::kSuspect, "web"), 6u);
+  clock_.JumpWall(3'600'000);  // the hold counts by the replicated time
+  PassRenewing(2'000, others);
+  EXPECT_EQ(Count(core::Health::kSuspect, "web"), 4u) << "a third of six";
+  PassRenewing(60'000, others);
+  EXPECT_EQ(Count(core::Health::kSuspect, "web"), 0u);
 }
 
 TEST_F(LivenessDriverTest, FramesBeyondTheLimitAreRefused) {

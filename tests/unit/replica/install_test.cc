@@ -17,9 +17,18 @@ class Nobody final : public watch::Waker {
   void Wake() override {}
 };
 
+class Listener final : public Observer {
+ public:
+  void OnOutcome(const core::Outcome&) override {}
+  void OnLeadership(const Leadership&) override {}
+  void OnReplaced() override { ++replaced; }
+  int replaced = 0;  // the loop's
+};
+
 class InstallTest : public ::testing::Test {
  protected:
   InstallTest() {
+    follower_.replica().AddObserver(&listener_);
     for (TestReplica* node : {&leader_, &follower_}) {
       node->Start();
       node->Lead();
@@ -52,6 +61,7 @@ class InstallTest : public ::testing::Test {
     EXPECT_TRUE(staged.ok()) << staged.status();
     return staged.ok() ? *std::move(staged) : nullptr;
   }
+  Listener listener_;  // outlives the loops
   TestReplica leader_, follower_;
 };
 
@@ -66,6 +76,7 @@ TEST_F(InstallTest, TheFollowerHasTheLeadersStateAndItsSubscribersStartOver) {
     leader_.Apply(
         core::Register{{Spec("web", std::to_string(i))}, core::LeaseClaim{LeaseId(7), 6'000, ""}});
   }
+  leader_.Apply(core::SetService{"default/web", 2});
   auto staged = Transfer(4);
   ASSERT_NE(staged, nullptr);
   EXPECT_EQ(staged->generation(), 4u);
@@ -76,6 +87,10 @@ TEST_F(InstallTest, TheFollowerHasTheLeadersStateAndItsSubscribersStartOver) {
   EXPECT_EQ(view->counters, leader_.replica().view()->counters);
   EXPECT_EQ(view->instances, 300u);
   EXPECT_EQ(view->leases, 1u);
+  const core::ServiceRecordPtr* record = view->records.Find("default/web");
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ((*record)->min_healthy, 2u);
+  EXPECT_EQ(listener_.replaced, 1);
   EXPECT_EQ(view->Find("default/old"), nullptr);
   ASSERT_NE(before->Find("default/old"), nullptr);  // who reads the old view goes on reading it
   EXPECT_EQ(follower_.replica().applied(), leader_.replica().applied());

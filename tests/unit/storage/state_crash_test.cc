@@ -166,6 +166,7 @@ TEST_F(StateCrash, AHoleBetweenTwoWalsEndsTheReplay) {
                                    {"requests", {}},
                                    {"meta", {}},
                                    {"history", {}},
+                                   {"services", {}},
                                    {"default", {}}},
                                   &handles, &db)
                     .ok());

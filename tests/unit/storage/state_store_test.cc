@@ -137,7 +137,8 @@ class StateContents : public testing::Test {
                                                    {"leases", size},
                                                    {"requests", size},
                                                    {"meta", size},
-                                                   {"history", size}}});
+                                                   {"history", size},
+                                                   {"services", size}}});
       ASSERT_TRUE(database.ok()) << database.status();
       change(**database);
     }

@@ -30,7 +30,9 @@ core::Instance Example() {
   instance.changed = Revision(300);
   instance.created_ms = 1'700'000'000'000;
   instance.changed_ms = 1'700'000'000'001;
-  instance.facts = {false, core::Report::kDraining, "caf\u00e9"};
+  instance.facts.lease_expired = false;
+  instance.facts.report = core::Report::kDraining;
+  instance.facts.message = "caf\u00e9";
   instance.health_since_ms = 1'700'000'000'002;
   return instance;
 }

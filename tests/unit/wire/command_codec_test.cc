@@ -186,7 +186,7 @@ TEST(CommandCodecTest, RefusesBodiesThatCoreCouldNotTake) {
 TEST(CommandCodecTest, TheShortWayReadsAndWritesWhatTheGeneratedClassesDo) {
   google::protobuf::LogSilencer silence;
   // A new field belongs into PutSpec and ReadSpec, or AppendRegister and ReadRegister.
-  EXPECT_EQ(pb::Spec::descriptor()->field_count(), 7);
+  EXPECT_EQ(pb::Spec::descriptor()->field_count(), 8);
   EXPECT_EQ(pb::Endpoint::descriptor()->field_count(), 4);
   EXPECT_EQ(pb::Label::descriptor()->field_count(), 2);
   EXPECT_EQ(pb::Register::descriptor()->field_count(), 2);

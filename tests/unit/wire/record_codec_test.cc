@@ -30,7 +30,9 @@ core::Instance Example() {
   instance.changed = Revision(kMost);
   instance.created_ms = 1'700'000'000'000;
   instance.changed_ms = 1'700'000'000'001;
-  instance.facts = {true, core::Report::kDraining, "caf\u00e9"};
+  instance.facts.lease_expired = true;
+  instance.facts.report = core::Report::kDraining;
+  instance.facts.message = "caf\u00e9";
   instance.health_since_ms = 1'700'000'000'002;
   return instance;
 }
@@ -63,7 +65,7 @@ TEST(RecordCodecTest, BringsInstancesBack) {
 
 TEST(RecordCodecTest, WritesWhatTheGeneratedClassesDo) {
   // A new field belongs into EncodeInstanceRecord and ReadInstance too.
-  EXPECT_EQ(pb::InstanceRecord::descriptor()->field_count(), 10);
+  EXPECT_EQ(pb::InstanceRecord::descriptor()->field_count(), 15);
   pb::InstanceRecord record;
   ASSERT_TRUE(record.ParseFromString(Encoded(Example())));
   EXPECT_EQ(record.SerializeAsString(), Encoded(Example()));
@@ -97,6 +99,35 @@ TEST(RecordCodecTest, BringsLeasesBack) {
   EXPECT_EQ(DecodeLeaseRecord("\xff").status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST(RecordCodecTest, BringsServicesBack) {
+  core::ServiceRecord service;
+  service.name = "default/web";
+  service.min_healthy = 3;
+  const auto cover = [](std::string target, int64_t until_ms) {
+    return std::make_shared<const core::Override>(
+        core::Override{std::move(target), "ops", "kernel", 1'700'000'000'000, until_ms});
+  };
+  service.maintenance = cover("default/web", 0);
+  service.of_instances = {cover("default/web/i-1", 1'700'000'009'000), cover("default/web/i-2", 0)};
+  service.left.Add(6'000, 3, 1'700'000'000'000);
+  service.left.Add(60'000, 1, 1'700'000'000'000);
+  std::string bytes;
+  EncodeServiceRecord(service, &bytes);
+  const core::ServiceRecordPtr read = *DecodeServiceRecord(bytes);
+  EXPECT_EQ(read->name, service.name);
+  EXPECT_EQ(read->min_healthy, 3u);
+  EXPECT_EQ(*read->maintenance, *service.maintenance);
+  ASSERT_EQ(read->of_instances.size(), 2u);
+  EXPECT_EQ(*read->of_instances[0], *service.of_instances[0]);
+  EXPECT_EQ(read->left, service.left);
+  EXPECT_EQ(DecodeServiceRecord("\xff").status().code(), absl::StatusCode::kDataLoss);
+
+  std::swap(service.of_instances[0], service.of_instances[1]);
+  EncodeServiceRecord(service, &bytes);
+  EXPECT_EQ(DecodeServiceRecord(bytes).status().code(), absl::StatusCode::kDataLoss)
+      << "not sorted";
+}
+
 TEST(RecordCodecTest, BringsRequestsBack) {
   const core::RequestSlot slot{7, {kMost, kMost - 1}, Revision(3)};
   std::string bytes;
@@ -110,8 +141,13 @@ TEST(RecordCodecTest, BringsRequestsBack) {
 
 TEST(RecordCodecTest, BringsTheStateBack) {
   StoredState state;
-  state.counters = {ClusterId(kMost), Revision(2),        1'700'000'000'000, LeaseEpoch(4), 5,
-                    kMost - 1,        Revision(kMost - 7)};
+  state.counters = {ClusterId(kMost),    Revision(2), 1'700'000'000'000,
+                    LeaseEpoch(4),       5,           kMost - 1,
+                    Revision(kMost - 7), {},          {}};
+  state.counters.guard.since_ms = 1'700'000'000'001;
+  state.counters.guard.left.Add(6'000, 30, 1'700'000'000'000);
+  state.counters.guard.left_leases.Add(6'000, 10, 1'700'000'000'000);
+  state.counters.checkers = {NodeId(3), NodeId(kMost)};
   state.applied_index = LogIndex(8);
   state.applied_term = Term(9);
   std::string bytes;

@@ -55,6 +55,26 @@ TEST(ReplyCodec, EveryKindOfReplyArrives) {
       std::get<core::CountReply>(Carried({{}, Revision(5), core::CountReply{12}}).value).count,
       12u);
 
+  const auto counted = Carried({{}, Revision(5), core::CountReply{12, 7}});
+  EXPECT_EQ(std::get<core::CountReply>(counted.value).left, 7u);
+
+  const core::Override entry{"default/web/i-1", "ops", "kernel", 1'000, 9'000};
+  const auto covered = Carried(
+      {{}, Revision(6), core::MaintenanceReply{std::make_shared<const core::Override>(entry), 3}});
+  EXPECT_EQ(*std::get<core::MaintenanceReply>(covered.value).override_, entry);
+  EXPECT_EQ(std::get<core::MaintenanceReply>(covered.value).count, 3u);
+  EXPECT_EQ(
+      std::get<core::MaintenanceReply>(Carried({{}, Revision(6), core::MaintenanceReply{}}).value)
+          .override_,
+      nullptr);
+  auto service = std::make_shared<core::ServiceRecord>();
+  service->name = "default/web";
+  service->min_healthy = 3;
+  EXPECT_EQ(
+      std::get<core::ServiceReply>(Carried({{}, Revision(6), core::ServiceReply{service}}).value)
+          .record->min_healthy,
+      3u);
+
   auto instance = std::make_shared<core::Instance>();
   instance->spec.name = core::InstanceName("default", "web", "i-1");
   instance->spec.endpoints.push_back({"default", "10.0.0.1", 80, "http"});
