@@ -16,6 +16,7 @@
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait_for.h"
+#include "tests/support/watch_client.h"
 
 namespace registryd::testing {
 namespace {
@@ -81,15 +82,30 @@ class GuardTest : public ::testing::Test {
 TEST_F(GuardTest, G5AServiceWhoseClientsAreAllStoppedIsStillServed) {
   for (int i = 0; i < 6; ++i) StartInstance("i-" + std::to_string(i));
   ASSERT_EQ(Served(), std::make_pair(6, 0));
+  WatchClient watcher({.address = daemon_.address(), .subscribe = ServiceScope("web")});
+  watcher.Connect();
+  ASSERT_TRUE(WaitFor([&] { return watcher.Look([](auto& c) { return c.whole(); }); }));
   for (const auto& [id, process] : instances_) process->Signal(SIGSTOP);
-  // A third leaves, the rest turns suspect; never less than four are served.
+  // A third leaves, the rest turns suspect; never less than four are served, nor shown to a
+  // subscriber.
+  const auto served_by = [](const WatchChecker& checker) {
+    int served = 0;
+    for (const auto& [name, instance] : checker.picture()) {
+      served += instance.health() == registry::v1::HEALTH_PASSING ||
+                instance.health() == registry::v1::HEALTH_SUSPECT;
+    }
+    return served;
+  };
   bool enough = true;
   ASSERT_TRUE(WaitFor([&] {
     const auto [served, suspect] = Served();
-    enough = enough && served >= 4;
-    return served == 4 && suspect == 4;
+    const int shown = watcher.Look(served_by);
+    enough = enough && served >= 4 && shown >= 4;
+    return served == 4 && suspect == 4 && shown == 4;
   })) << daemon_.Log();
   EXPECT_TRUE(enough);
+  watcher.Cut();
+  EXPECT_EQ(watcher.checker().errors(), WatchChecker::Errors());
 
   registry::v1::ListGuardResponse held;
   ASSERT_TRUE(Operate([&](grpc::ClientContext* context) {
