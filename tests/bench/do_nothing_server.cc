@@ -8,6 +8,7 @@
 #include <grpcpp/grpcpp.h>
 #include <signal.h>
 
+#include <atomic>
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -66,8 +67,8 @@ class HeldStream;
 std::mutex held_mutex;
 std::vector<HeldStream*> held_streams;
 
-// Waits; writes one message when told. The bench tells again only when all have received the last
-// one.
+// Waits; writes a message for each of its subscriptions when told. The bench tells again only when
+// all have received the last ones.
 class HeldStream final : public BidiReactor {
  public:
   explicit HeldStream(const Bytes& fixed) : fixed_(fixed) {
@@ -77,16 +78,13 @@ class HeldStream final : public BidiReactor {
     }
     StartRead(&request_);
   }
-  void WriteOne() {
-    {
-      std::lock_guard lock(mutex_);
-      if (to_write_++ != 0) return;  // OnWriteDone goes on
-    }
-    response_ = fixed_;
-    StartWrite(&response_);
-  }
+  void Tell() { Write(subscriptions_); }
   void OnReadDone(bool ok) override {
-    if (ok) return WriteOne();  // the snapshot
+    if (ok) {
+      ++subscriptions_;
+      Write(1);  // the snapshot
+      return StartRead(&request_);
+    }
     {
       std::lock_guard lock(held_mutex);
       std::erase(held_streams, this);
@@ -95,7 +93,6 @@ class HeldStream final : public BidiReactor {
   }
   void OnWriteDone(bool ok) override {
     if (!ok) return;
-    if (!std::exchange(reading_, true)) StartRead(&request_);
     {
       std::lock_guard lock(mutex_);
       if (--to_write_ == 0) return;
@@ -106,10 +103,20 @@ class HeldStream final : public BidiReactor {
   void OnDone() override { delete this; }
 
  private:
+  void Write(int messages) {
+    {
+      std::lock_guard lock(mutex_);
+      to_write_ += messages;
+      if (to_write_ != messages) return;  // OnWriteDone goes on
+    }
+    response_ = fixed_;
+    StartWrite(&response_);
+  }
+
   const Bytes fixed_;
   std::mutex mutex_;
   int to_write_ = 0;
-  bool reading_ = false;
+  std::atomic<int> subscriptions_{0};
   Bytes request_;
   Bytes response_;
 };
@@ -147,7 +154,7 @@ class DoNothingRegistration final : public RegistrationBase {
       std::lock_guard lock(held_mutex);
       streams = held_streams;
     }
-    for (HeldStream* stream : streams) stream->WriteOne();
+    for (HeldStream* stream : streams) stream->Tell();
     return Answer(context, fixed_, response);
   }
 

@@ -58,25 +58,25 @@ class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   SteadyClock::time_point begin_;
 };
 
-// Counts how many streams have seen the event under way.
+// Counts how many subscriptions have seen the event under way.
 class Gathering {
  public:
-  explicit Gathering(size_t streams) : streams_(streams) {}
+  explicit Gathering(size_t wanted) : wanted_(wanted) {}
   void Arrived() {
     std::lock_guard lock(mutex_);
-    if (++arrived_ == streams_) all_.notify_all();
+    if (++arrived_ == wanted_) all_.notify_all();
   }
-  // False: some stream never got it.
+  // False: some subscription never got it.
   bool WaitForAll() {
     std::unique_lock lock(mutex_);
     const bool all =
-        all_.wait_for(lock, std::chrono::seconds(20), [this] { return arrived_ >= streams_; });
+        all_.wait_for(lock, std::chrono::seconds(20), [this] { return arrived_ >= wanted_; });
     arrived_ = 0;
     return all;
   }
 
  private:
-  const size_t streams_;
+  const size_t wanted_;
   std::mutex mutex_;
   std::condition_variable all_;
   size_t arrived_ = 0;
@@ -85,14 +85,14 @@ class Gathering {
 class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
  public:
   WatchStream(Stub* stub, const WatchLoad& load, Gathering* gathering, Recorder* recorder)
-      : load_(load),
-        subscribe_(ToBytes(load.subscribe)),
-        gathering_(gathering),
-        recorder_(recorder) {
+      : load_(load), gathering_(gathering), recorder_(recorder) {
     stub->PrepareBidiStreamingCall(&context_, load.method, {}, this);
     StartRead(&response_);
-    StartWrite(&subscribe_);
+    Subscribe();
     StartCall();
+  }
+  void OnWriteDone(bool ok) override {
+    if (ok && ++subscribed_ < load_.subscribe.size()) Subscribe();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return;
@@ -107,9 +107,15 @@ class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   void OnDone(const grpc::Status&) override { recorder_->SlotEnded(); }
 
  private:
+  void Subscribe() {
+    subscribe_ = ToBytes(load_.subscribe[subscribed_]);
+    StartWrite(&subscribe_);
+  }
+
   const WatchLoad& load_;
   grpc::ClientContext context_;
-  const Bytes subscribe_;
+  size_t subscribed_ = 0;
+  Bytes subscribe_;
   Bytes response_;
   Gathering* const gathering_;
   Recorder* const recorder_;
@@ -163,7 +169,7 @@ Measured Load::Frames(const FrameLoad& load, double seconds) {
 }
 
 Measured Load::Watch(const WatchLoad& load, double seconds) {
-  Gathering gathering(load.streams);
+  Gathering gathering(load.streams * load.subscribe.size());
   Recorder ends(load.streams, 0);
   std::vector<std::unique_ptr<WatchStream>> streams;
   for (size_t i = 0; i < load.streams; ++i) {
@@ -178,7 +184,7 @@ Measured Load::Watch(const WatchLoad& load, double seconds) {
     whole = gathering.WaitForAll();
     if (whole) recorder.Done(begin);
   }
-  if (!whole) recorder.Failed("an event has not reached every stream in 20 s");
+  if (!whole) recorder.Failed("an event has not reached every subscription in 20 s");
   recorder.SlotEnded();
   Measured measured = recorder.Wait();
   for (auto& stream : streams) stream->Cancel();

@@ -39,9 +39,9 @@ struct FrameLoad {
 
 struct WatchLoad {
   std::string method = "/registry.v1.Discovery/Watch";
-  std::string subscribe;  // first message of each stream
+  std::vector<std::string> subscribe;  // first messages of each stream, one a subscription
   size_t streams = 1;
-  // Is this message what the stream waits for: the answer to `subscribe`, then the change?
+  // Is this message what a subscription waits for: the answer to `subscribe`, then the change?
   std::function<bool(std::string_view message)> counts;
   std::string change_method;  // a unary call that makes one event for every stream
   std::function<std::string(uint64_t)> change;
@@ -52,7 +52,7 @@ class Load {
   Load(const std::string& address, size_t channels);
   Measured Unary(const UnaryLoad& load, double seconds);
   Measured Frames(const FrameLoad& load, double seconds);
-  // Per second: changes that have reached every stream. Latency: from the call to the last stream.
+  // Per second: changes that have reached every subscription. Latency: from the call to the last.
   Measured Watch(const WatchLoad& load, double seconds);
   // One call; aborts the bench when it fails.
   std::string Call(const std::string& method, const std::string& request);

@@ -25,9 +25,9 @@ struct Workload {
   const char* name;
   void (*run)(Bench&);
 };
-constexpr Workload kWorkloads[] = {{"lookup", Lookups}, {"register", Registrations},
-                                   {"batch", Batches},  {"renew", Renewals},
-                                   {"watch", Watches},  {"growth", Growths}};
+constexpr Workload kWorkloads[] = {
+    {"lookup", Lookups}, {"register", Registrations}, {"batch", Batches}, {"renew", Renewals},
+    {"watch", Watches},  {"expire", Expiries},        {"growth", Growths}};
 
 // The first line of a file that begins with `key`, behind the colon.
 std::string FieldOf(const std::string& file, const std::string& key) {

@@ -3,7 +3,7 @@
 # be had, beside etcd and ZooKeeper, in one run.
 #
 #   tests/bench/run.sh                      all workloads
-#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch growth
+#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch expire growth
 #   tests/bench/run.sh --without-peers ...  registryd and the do-nothing server only
 #   tests/bench/run.sh --rounds 9 ...       other options of registry_bench: --rounds N --seconds S --largest N
 #   tests/bench/run.sh --smoke              seconds; shows that it works, measures nothing

@@ -1,4 +1,4 @@
-// Fan-out: one change to many streams.
+// Fan-out: one change to many streams, and to many subscriptions on few streams.
 #include <memory>
 #include <sstream>
 
@@ -12,7 +12,8 @@ namespace {
 
 using namespace registry::v1;  // NOLINT: the messages of the workloads
 
-// Subscription 1, then the event's tag: a snapshot or changes count, a progress beat does not.
+// A subscription's number below 128, then the event's tag: a snapshot or changes count, a progress
+// beat does not.
 bool IsEvent(std::string_view message) {
   return message.size() > 2 && (message[2] == 0x1a || message[2] == 0x12);
 }
@@ -29,21 +30,26 @@ std::string NextUpdate(uint64_t) {
   return update.SerializeAsString();
 }
 
-Side Ours(const Server* server, size_t streams) {
-  registry::v1::WatchRequest subscribe;
-  subscribe.mutable_subscribe()->set_subscription(1);
-  subscribe.mutable_subscribe()->set_service("watched");
+// `each`: subscriptions of a stream.
+Side Ours(const Server* server, size_t streams, size_t each = 1) {
+  std::vector<std::string> subscriptions;
+  for (size_t number = 1; number <= each; ++number) {
+    registry::v1::WatchRequest subscribe;
+    subscribe.mutable_subscribe()->set_subscription(static_cast<uint32_t>(number));
+    subscribe.mutable_subscribe()->set_service("watched");
+    subscriptions.push_back(subscribe.SerializeAsString());
+  }
   return {server,
-          [=, bytes = subscribe.SerializeAsString()](double seconds) {
+          [=](double seconds) {
             return Load(server->address, Channels(streams))
-                .Watch({.subscribe = bytes,
+                .Watch({.subscribe = subscriptions,
                         .streams = streams,
                         .counts = IsEvent,
                         .change_method = kUpdate,
                         .change = NextUpdate},
                        seconds);
           },
-          static_cast<double>(streams)};
+          static_cast<double>(streams * each)};
 }
 
 Side Etcds(const Server* server, size_t streams) {
@@ -54,7 +60,7 @@ Side Etcds(const Server* server, size_t streams) {
           [=, bytes = subscribe.SerializeAsString()](double seconds) {
             return Load(server->address, Channels(streams))
                 .Watch({.method = kEtcdWatch,
-                        .subscribe = bytes,
+                        .subscribe = {bytes},
                         .streams = streams,
                         .counts = [](std::string_view) { return true; },
                         .change_method = kEtcdPut,
@@ -90,6 +96,11 @@ void Watches(Bench& bench) {
     name << "one change to " << streams << " watchers (messages)";
     bench.Compare(name.str(), sides);
   }
+  const size_t each = bench.options().smoke ? 10 : 100;
+  std::ostringstream shared;
+  shared << "one change to " << 100 * each << " subscriptions on 100 streams (messages)";
+  bench.Compare(shared.str(), {Ours(&bench.Nothing({{"watch", message}}), 100, each),
+                               Ours(&bench.registryd(), 100, each)});
 }
 
 }  // namespace registryd::bench
