@@ -41,7 +41,7 @@ void Driver::Stop() {
 
 void Driver::Propose(std::vector<Proposal> proposals) {
   absl::Status refused;
-  if (core_ == nullptr || !Leads() || raft_shim_transferee(core_) != 0) {
+  if (core_ == nullptr || !Leads() || HandsOver()) {
     refused = NotLeader();
   } else if (!parts_.log->HasSpace()) {
     refused = absl::ResourceExhaustedError("the disk of the leader is below its reserve");
@@ -182,7 +182,7 @@ void Driver::Transfer(NodeId to, TransferDone done) {
     std::move(done)(absl::UnavailableError("this node does not lead, or hands over already"));
     return;
   }
-  const uint64_t now = Now();
+  Now();
   if (!to) to = BestSuccessor();
   if (!to) {
     std::move(done)(absl::UnavailableError("no other voter is reachable"));
@@ -202,16 +202,13 @@ void Driver::Transfer(NodeId to, TransferDone done) {
     std::move(done)(std::move(refused));
     return;
   }
-  RaftShimUpdate update;
-  const int rv = raft_shim_transfer(core_, now, to.value(), &update);
-  if (rv == RAFT_SHIM_NOT_LEADER || rv == RAFT_SHIM_NOT_FOUND || rv == RAFT_SHIM_BAD_ID) {
-    std::move(done)(absl::UnavailableError(Text("node ", to, " cannot take over")));
-    return;
-  }
+  transfer_to_ = to;
   transfer_done_ = std::move(done);
-  Handle(rv, update, {});
+  transfer_ends_ms_ = static_cast<int64_t>(now_ms_) + options_.election_timeout_ms;
   Settle();
 }
+
+bool Driver::HandsOver() const { return transfer_to_ || raft_shim_transferee(core_) != 0; }
 
 void Driver::CutLog(LogIndex durable) {
   if (core_ == nullptr) return;

@@ -182,6 +182,8 @@ class Driver {
   void ServeReads();
   void ReportLeadership();
   void Abandon(LogIndex after);
+  bool HandsOver() const;
+  void AskSuccessor();
   void FinishTransfer();
 
   // driver_send.cc
@@ -261,7 +263,8 @@ class Driver {
   PendingProposals pending_;
   ReadIndexRounds reads_;
   TransferDone transfer_done_;
-  int64_t transfer_ends_ms_ = 0;  // it has taken place, and this is how long its proposals may wait
+  NodeId transfer_to_;            // whom the core is to ask, once it has everything on its disk
+  int64_t transfer_ends_ms_ = 0;  // until then it may take, and afterwards its proposals wait
 
   LogIndex handed_;   // last index given to the state machine
   LogIndex applied_;  // last index it reported

@@ -88,7 +88,7 @@ absl::StatusOr<Configuration> Driver::Changed(const MembershipChange& change) co
 }
 
 void Driver::ChangeMembership(const MembershipChange& change, ProposeDone done) {
-  if (core_ == nullptr || !Ready() || raft_shim_transferee(core_) != 0) {
+  if (core_ == nullptr || !Ready() || HandsOver()) {
     std::move(done)(absl::UnavailableError("this node does not lead yet, or no more; try again"));
     return;
   }

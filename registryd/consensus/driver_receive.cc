@@ -128,6 +128,8 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
 }
 
 void Driver::PeerLost(NodeId peer) {
+  // Neither a successor nor one to count on, until it is heard again.
+  if (const auto known = peers_.find(peer); known != peers_.end()) known->second.heard_ms = 0;
   if (core_ == nullptr || role_ != Role::kFollower || leader_term_ != CurrentTerm() ||
       NodeId(raft_shim_leader(core_)) != peer) {
     return;

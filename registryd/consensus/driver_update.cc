@@ -204,9 +204,28 @@ void Driver::Abandon(LogIndex after) {
   }
 }
 
+// The core asks a follower at once, and once only; one that has not stored everything by then
+// ignores it (F7). So it is asked when it has.
+void Driver::AskSuccessor() {
+  uint64_t match = 0;
+  if (raft_shim_match_index(core_, transfer_to_.value(), &match) && match == LastIndex().value()) {
+    RaftShimUpdate update;
+    const int rv =
+        raft_shim_transfer(core_, Now(), std::exchange(transfer_to_, {}).value(), &update);
+    if (rv == 0) return Handle(rv, update, {});
+  } else if (static_cast<int64_t>(now_ms_) < transfer_ends_ms_) {
+    return;
+  }
+  transfer_to_ = {};
+  std::exchange(transfer_done_, {})(
+      absl::UnavailableError("the follower did not catch up within an election timeout"));
+}
+
 void Driver::FinishTransfer() {
   if (!transfer_done_) return;
+  if (Leads() && transfer_to_) return AskSuccessor();
   if (!Leads()) {
+    transfer_to_ = {};
     if (!pending_.empty() && static_cast<int64_t>(now_ms_) < transfer_ends_ms_) return;
     Abandon(Commit());
     std::exchange(transfer_done_, {})(absl::OkStatus());
