@@ -203,6 +203,7 @@ std::string StatusJson(const ClusterStatus& status) {
   json["instances"] = status.instances;
   json["leases"] = status.leases;
   json["uptime_ms"] = absl::ToInt64Milliseconds(status.uptime);
+  json["feature_level"] = status.feature_level;
   json["members"] = Json::array();
   std::vector<Member> members = status.members;
   std::sort(members.begin(), members.end(),
@@ -218,7 +219,8 @@ std::string StatusJson(const ClusterStatus& status) {
                                {"digest", HexId(member.digest)},
                                {"reachable", member.reachable},
                                {"lag_ms", member.lag_ms},
-                               {"suffrage", member.suffrage}});
+                               {"suffrage", member.suffrage},
+                               {"divergence", member.divergence}});
   }
   return JsonText(json);
 }

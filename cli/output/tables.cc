@@ -93,6 +93,7 @@ std::string StatusTable(const ClusterStatus& status, const TableColumns& columns
   std::vector<std::string> header = {"MEMBER", "ROLE", "ADDRESS", "TERM", "APPLIED", "LAST", "LAG"};
   if (columns.wide) Append(&header, {"NODE-ID", "DIGEST"});
   Table table(header);
+  std::string warnings;
   std::vector<Member> members = status.members;
   std::sort(members.begin(), members.end(),
             [](const Member& a, const Member& b) { return a.name < b.name; });
@@ -110,8 +111,12 @@ std::string StatusTable(const ClusterStatus& status, const TableColumns& columns
     }
     if (columns.wide) Append(&cells, {HexId(member.node_id), HexId(member.digest)});
     table.AddRow(std::move(cells));
+    if (member.divergence.empty()) continue;
+    absl::StrAppend(&warnings, "\n",
+                    Printable(absl::StrCat(member.name, " HAS DIVERGED: ", member.divergence)),
+                    "\n");
   }
-  return absl::StrCat(text, "\n", table.ToText());
+  return absl::StrCat(text, "\n", table.ToText(), warnings);
 }
 
 }  // namespace registry::cli

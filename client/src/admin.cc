@@ -145,6 +145,7 @@ absl::StatusOr<ClusterStatus> Admin::Status() {
   result.node = response.node();
   result.version = response.version();
   result.leader = response.leader();
+  result.feature_level = response.feature_level();
   for (const v1::Member& member : response.members()) {
     result.members.push_back({.name = member.name(),
                               .node_id = member.node_id(),
@@ -156,7 +157,8 @@ absl::StatusOr<ClusterStatus> Admin::Status() {
                               .digest = member.digest(),
                               .reachable = member.reachable(),
                               .lag_ms = member.lag_ms(),
-                              .suffrage = ToSuffrage(member.suffrage())});
+                              .suffrage = ToSuffrage(member.suffrage()),
+                              .divergence = member.divergence()});
   }
   result.services = response.services();
   result.instances = response.instances();

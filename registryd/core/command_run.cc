@@ -170,6 +170,13 @@ absl::Status CommandRun::Do(const TrimHistory& command) {
   return absl::OkStatus();
 }
 
+absl::Status CommandRun::Do(const RaiseFeatureLevel& command) {
+  uint32_t& level = registry_.counters_.feature_level;
+  level = std::max(level, command.level);
+  outcome_.reply.value = CountReply{};
+  return absl::OkStatus();
+}
+
 absl::Status CommandRun::Again(const Register& command) {
   const LeaseId lease = command.lease ? command.lease->id : LeaseId();
   RegisterReply reply;

@@ -48,6 +48,7 @@ class CommandRun {
   absl::Status Do(const SetService& command);
   absl::Status Do(const SetCheckers& command);
   absl::Status Do(const ReportChecks& command);
+  absl::Status Do(const RaiseFeatureLevel& command);
 
   absl::Status Again(const Register& command);
   absl::Status Again(const Deregister& command);

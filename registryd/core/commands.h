@@ -166,10 +166,17 @@ struct ReportChecks {
   friend bool operator==(const ReportChecks&, const ReportChecks&) = default;
 };
 
+// Every member's program knows this feature level, so commands that need it may follow. Proposed by
+// the leader; it never moves back. Changes nothing that is visible.
+struct RaiseFeatureLevel {
+  uint32_t level = 0;
+  friend bool operator==(const RaiseFeatureLevel&, const RaiseFeatureLevel&) = default;
+};
+
 using Command =
     std::variant<Register, Deregister, Update, SetHealth, GrantLease, RevokeLease, ExpireLeases,
                  RemoveCritical, ReviveLeases, ReleaseGuard, Tend, SetMaintenance, EndMaintenance,
-                 SetService, SetCheckers, ReportChecks, TrimHistory>;
+                 SetService, SetCheckers, ReportChecks, TrimHistory, RaiseFeatureLevel>;
 
 struct RequestId {
   uint64_t client_id = 0;  // 0: no request id

@@ -53,6 +53,7 @@ struct Counters {
   Revision history_floor;  // changes after this are kept in history
   RegistryGuard guard;
   std::vector<NodeId> checkers;  // who makes the active checks
+  uint32_t feature_level = 1;    // commands up to this are understood by every member
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 

@@ -312,6 +312,7 @@ absl::Status Check(const GrantLease& command) { return CheckClaim(command.lease,
 absl::Status Check(const RevokeLease& command) { return CheckLeaseId("lease_id", command.id); }
 
 absl::Status Check(const TrimHistory&) { return absl::OkStatus(); }
+absl::Status Check(const RaiseFeatureLevel&) { return absl::OkStatus(); }
 
 absl::Status Check(const RemoveCritical& command) {
   const Path instances("instances");

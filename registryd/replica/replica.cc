@@ -32,7 +32,8 @@ void Replica::SetCluster(ClusterId cluster) {
 }
 
 absl::Status Replica::Prepare(std::string& command) {
-  return wire::CheckAndStamp(command, parts_.clock->WallMs());
+  return wire::CheckAndStamp(command, parts_.clock->WallMs(),
+                             feature_level_.load(std::memory_order_acquire));
 }
 
 void Replica::Apply(std::vector<consensus::Committed> range) {
@@ -53,7 +54,10 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
     if (committed.entry.type == consensus::EntryType::kConfiguration) {
       batch_.SetConfiguration(committed.index, committed.entry.payload);
     }
-    if (committed.entry.type != consensus::EntryType::kCommand) continue;
+    if (committed.entry.type != consensus::EntryType::kCommand) {
+      samples_.Note(committed.index, registry_.counters().digest);
+      continue;
+    }
     auto decoded = wire::DecodeCommand(*committed.entry.payload);
     REGISTRYD_CHECK(decoded.ok(), Text("log entry ", committed.index,
                                        " cannot be read: ", decoded.status().ToString(),
@@ -66,6 +70,7 @@ void Replica::ApplyOnLoop(std::vector<consensus::Committed> range) {
       builder_.Add(change, outcome.reply.revision);
     }
     for (const core::ServiceChange& change : outcome.services) builder_.AddRecord(change);
+    samples_.Note(committed.index, registry_.counters().digest);
   }
   const LogIndex last = range.back().index;
   store_->Commit(batch_, registry_.counters(), {last, range.back().entry.term});
@@ -105,6 +110,7 @@ void Replica::InstallOnLoop(std::unique_ptr<consensus::StagedSnapshot> snapshot)
   }
   std::swap(registry_, staged.registry_);
   std::swap(builder_, staged.builder_);
+  samples_.Clear();
   Publish(index);
   parts_.hub->Restart(registry_.counters().revision);
   log::Info("the state was replaced by a snapshot", {{"index", index},
@@ -133,6 +139,7 @@ void Replica::Publish(LogIndex index) {
   // Raised only now: whoever sees the number finds it in the view.
   const uint64_t revision = registry_.counters().revision.value();
   revision_.store(revision, std::memory_order_release);
+  feature_level_.store(registry_.counters().feature_level, std::memory_order_release);
   applied_.store(index.value(), std::memory_order_release);
   const auto reached = [](uint64_t at) {
     return [at](const Waiter& waiter) { return waiter.at <= at; };
@@ -234,6 +241,14 @@ int64_t Replica::lag_ms() const {
 Replica::Position Replica::position() const {
   MutexLock lock(view_mutex_);
   return {view_index_, view_->revision(), view_->counters.digest};
+}
+
+std::vector<DigestSample> Replica::digests() const {
+  std::vector<DigestSample> all = samples_.All();
+  const Position now = position();
+  std::erase_if(all, [&now](const DigestSample& sample) { return sample.index >= now.index; });
+  all.push_back({now.index, now.digest});
+  return all;
 }
 
 }  // namespace registryd::replica

@@ -26,6 +26,7 @@
 #include "registryd/base/mutex.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/core/registry.h"
+#include "registryd/replica/digest_samples.h"
 #include "registryd/replica/view.h"
 #include "registryd/storage/state_store.h"
 #include "registryd/watch/hub.h"
@@ -115,6 +116,8 @@ class Replica final : public consensus::StateMachine {
     uint64_t digest = 0;
   };
   Position position() const;
+  // For the comparison with other members; the newest last.
+  std::vector<DigestSample> digests() const;
 
   // Any thread. It tells of every revision that a view taken before has shown.
   absl::StatusOr<std::unique_ptr<storage::HistoryReader>> ReadHistory() const {
@@ -146,6 +149,7 @@ class Replica final : public consensus::StateMachine {
   core::Registry registry_;  // the loop's, after Load
   ViewBuilder builder_;
   storage::StateBatch batch_;
+  DigestSamples samples_;
 
   mutable Mutex view_mutex_;
   std::shared_ptr<storage::StateStore> store_;  // written by the loop, under view_mutex_
@@ -154,6 +158,7 @@ class Replica final : public consensus::StateMachine {
 
   std::atomic<uint64_t> applied_{0};
   std::atomic<uint64_t> revision_{0};
+  std::atomic<uint32_t> feature_level_{1};
   Mutex waiters_mutex_;
   Waiters revision_waiters_ ABSL_GUARDED_BY(waiters_mutex_);
   Waiters applied_waiters_ ABSL_GUARDED_BY(waiters_mutex_);

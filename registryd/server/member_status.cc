@@ -11,8 +11,6 @@ namespace {
 
 using registry::v1::Member;
 
-constexpr char kMethod[] = "status";
-
 struct Gathering {
   Mutex mutex;
   std::vector<Member> members ABSL_GUARDED_BY(mutex);
@@ -30,6 +28,7 @@ struct Gathering {
         read.set_node_id(member.node_id());
         read.set_address(member.address());
         read.set_suffrage(member.suffrage());
+        read.set_divergence(member.divergence());
         read.set_reachable(true);
         member = std::move(read);
       }
@@ -90,6 +89,7 @@ void MemberStatus::Describe(registry::v1::StatusResponse* out,
       member.set_name(parts_.name_of(server.id));
       member.set_address(server.address);
       member.set_suffrage(ToApi(server.suffrage));
+      member.set_divergence(parts_.divergence_of(server.id));
       gathering->members.push_back(std::move(member));
       ask.push_back(server.id);
     }

@@ -21,12 +21,15 @@ namespace registryd::server {
 class MemberStatus {
  public:
   static constexpr int64_t kAskMs = 400;
+  // Its request is empty, its answer registry.v1.Member.
+  static constexpr char kMethod[] = "status";
 
   struct Parts {
     consensus::PeerCalls* peers = nullptr;
     std::function<registry::v1::Member()> mine;
     std::function<consensus::RaftStatus()> raft;
     std::function<std::string(NodeId)> name_of;  // empty: never heard of
+    std::function<std::string(NodeId)> divergence_of;
   };
   explicit MemberStatus(Parts parts) : parts_(std::move(parts)) {}
 

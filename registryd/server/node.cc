@@ -45,6 +45,8 @@
 #include "registryd/replica/replica_snapshots.h"
 #include "registryd/server/address.h"
 #include "registryd/server/cluster_setup.h"
+#include "registryd/server/divergence_check.h"
+#include "registryd/server/feature_upkeep.h"
 #include "registryd/server/first_start.h"
 #include "registryd/server/gauges.h"
 #include "registryd/server/hand_over.h"
@@ -57,6 +59,7 @@
 #include "registryd/storage/known_members.h"
 #include "registryd/storage/log_store.h"
 #include "registryd/storage/state_store.h"
+#include "registryd/wire/feature_level.h"
 #include "registryd/wire/reply_codec.h"
 
 namespace registryd::server {
@@ -145,6 +148,8 @@ struct Node::Impl {
   std::unique_ptr<LeadershipHook> leadership_hook;
   std::unique_ptr<liveness::LivenessDriver> liveness;
   std::unique_ptr<liveness::RenewalRelay> relay;
+  std::unique_ptr<DivergenceCheck> divergence;
+  std::unique_ptr<FeatureUpkeep> features;
   std::unique_ptr<MemberStatus> member_status;
   std::unique_ptr<consensus::MembershipCalls> membership;
   std::unique_ptr<Joining> joining;
@@ -250,6 +255,8 @@ absl::Status Node::Impl::StartConsensus() {
       options);
   transfers->Start(raft.get());
   worker.Every(kSnapshotTickMs, [this] { transfers->Tick(); });
+  worker.Every(DivergenceCheck::kEveryMs, [this] { divergence->Tick(); });
+  worker.Every(FeatureUpkeep::kEveryMs, [this] { features->Tick(); });
   worker.Start();
   // The main thread waits for this signal, and stops the node in order.
   replica->OnRemoved([] { ::kill(::getpid(), SIGTERM); });
@@ -366,11 +373,30 @@ void Node::Impl::StartForwarding() {
           }});
   relay = std::make_unique<liveness::RenewalRelay>(liveness::RenewalRelay::Parts{
       .driver = liveness.get(), .peers = peers.get(), .self = identity.node, .leader = leader});
+  divergence = std::make_unique<DivergenceCheck>(
+      DivergenceCheck::Parts{.calls = peers.get(),
+                             .samples = [this] { return replica->digests(); },
+                             .others =
+                                 [this] {
+                                   std::vector<std::pair<NodeId, std::string>> others;
+                                   for (const auto& peer : OtherMembers())
+                                     others.emplace_back(peer.id, peer.name);
+                                   return others;
+                                 }});
+  divergence->Serve();
+  features = std::make_unique<FeatureUpkeep>(FeatureUpkeep::Parts{
+      .calls = peers.get(), .replica = replica.get(), .proposer = raft.get(), .members = [this] {
+        std::vector<NodeId> members;
+        const auto configuration = raft->status().configuration;
+        for (const auto& server : *configuration) members.push_back(server.id);
+        return members;
+      }});
   member_status = std::make_unique<MemberStatus>(
       MemberStatus::Parts{.peers = peers.get(),
                           .mine = [this] { return Myself(); },
                           .raft = [this] { return raft->status(); },
-                          .name_of = [this](NodeId node) { return NameOf(node); }});
+                          .name_of = [this](NodeId node) { return NameOf(node); },
+                          .divergence_of = [this](NodeId node) { return divergence->Of(node); }});
   audience = std::make_unique<operations::Audience>(operations::Audience::Parts{
       .hub = &hub, .clock = &clock, .node = identity.name, .calls = peers.get(), .peers = [this] {
         return OtherMembers();
@@ -432,6 +458,7 @@ absl::Status Node::Impl::StartServers() {
                     [this](registry::v1::StatusResponse* out, absl::AnyInvocable<void() &&> done) {
                       out->set_node(identity.name);
                       out->set_version(kVersion);
+                      out->set_feature_level(replica->view()->counters.feature_level);
                       out->set_uptime_ms(clock.MonotonicMs() - started_ms);
                       member_status->Describe(out, std::move(done));
                     },
@@ -509,6 +536,7 @@ registry::v1::Member Node::Impl::Myself() const {
   member.set_digest(position.digest);
   member.set_lag_ms(replica->lag_ms());
   member.set_version(kVersion);
+  member.set_feature_level(wire::ThisBuild().feature_level);
   return member;
 }
 

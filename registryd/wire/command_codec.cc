@@ -169,6 +169,10 @@ void ToProto(const core::TrimHistory& command, pb::CommandBody* body) {
   body->mutable_trim_history()->set_floor(command.floor.value());
 }
 
+void ToProto(const core::RaiseFeatureLevel& command, pb::CommandBody* body) {
+  body->mutable_raise_feature_level()->set_level(command.level);
+}
+
 absl::StatusOr<core::Target> FromProto(const pb::Target& target) {
   core::Target out;
   ASSIGN_OR_RETURN(out.name, NameFromProto(target.name()));
@@ -360,6 +364,8 @@ absl::StatusOr<core::Command> CommandFromProto(const pb::CommandBody& body) {
       return FromProto(body.set_checkers());
     case pb::CommandBody::kReportChecks:
       return FromProto(body.report_checks());
+    case pb::CommandBody::kRaiseFeatureLevel:
+      return core::RaiseFeatureLevel{body.raise_feature_level().level()};
     case pb::CommandBody::COMMAND_NOT_SET:
       break;
   }
@@ -466,11 +472,20 @@ absl::Status CheckHeader(std::string_view bytes) {
                                          kEnvelopeVersion, ": update this member"));
   }
   const uint64_t level = GetLittleEndian(bytes, kFeatureLevelAt, 2);
-  if (level == 0 || level > kFeatureLevel) {
+  if (level == 0 || level > ThisBuild().feature_level) {
     return absl::UnimplementedError(Text("feature level ", level, "; this build knows up to ",
-                                         kFeatureLevel, ": update this member"));
+                                         ThisBuild().feature_level, ": update this member"));
   }
   return absl::OkStatus();
+}
+
+// The lowest level of a member that understands it. Who cannot follow must not miss that the level
+// was raised, so that command is of the level that it announces.
+uint16_t LevelOf(const core::Command& command) {
+  if (const auto* raise = std::get_if<core::RaiseFeatureLevel>(&command)) {
+    return static_cast<uint16_t>(raise->level);
+  }
+  return std::holds_alternative<core::Deregister>(command) ? ThisBuild().deregister_level : 1;
 }
 
 }  // namespace
@@ -479,7 +494,7 @@ std::string EncodeCommand(const core::RequestId& request, std::string_view actor
                           const core::Command& command) {
   std::string out(kEnvelopeHeaderSize, '\0');
   out[0] = static_cast<char>(kEnvelopeVersion);
-  PutLittleEndian(kFeatureLevel, 2, kFeatureLevelAt, &out);
+  PutLittleEndian(LevelOf(command), 2, kFeatureLevelAt, &out);
   if (const auto* registration = std::get_if<core::Register>(&command)) {
     AppendRegister(request, actor, *registration, &out);
     return out;
@@ -514,8 +529,15 @@ absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes) {
   return out;
 }
 
-absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms) {
-  RETURN_IF_ERROR(DecodeCommand(bytes).status());
+absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms, uint32_t cluster_level) {
+  ASSIGN_OR_RETURN(const DecodedCommand decoded, DecodeCommand(bytes));
+  if (decoded.feature_level > cluster_level &&
+      !std::holds_alternative<core::RaiseFeatureLevel>(decoded.command)) {
+    return absl::FailedPreconditionError(
+        Text("this call needs feature level ", decoded.feature_level, " and the cluster is at ",
+             cluster_level,
+             " until every member runs a build that knows more; upgrade the others first"));
+  }
   PutLittleEndian(static_cast<uint64_t>(time_ms), 8, kTimeAt, &bytes);
   return absl::OkStatus();
 }

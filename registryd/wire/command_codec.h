@@ -18,11 +18,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "registryd/core/commands.h"
+#include "registryd/wire/feature_level.h"
 
 namespace registryd::wire {
 
 inline constexpr uint8_t kEnvelopeVersion = 1;
-inline constexpr uint16_t kFeatureLevel = 1;  // the newest that this build writes and understands
 inline constexpr size_t kEnvelopeHeaderSize = 11;
 
 struct DecodedCommand {
@@ -38,7 +38,8 @@ std::string EncodeCommand(const core::RequestId& request, std::string_view actor
                           const core::Command& command);
 absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes);
 // Decodes once, so that what replicas cannot read never reaches the log, and writes the time into
-// the header.
-absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms);
+// the header. FAILED_PRECONDITION: it needs a higher feature level than all members know.
+absl::Status CheckAndStamp(std::string& bytes, int64_t time_ms,
+                           uint32_t cluster_level = kFeatureLevel);
 
 }  // namespace registryd::wire

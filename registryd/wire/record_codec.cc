@@ -9,6 +9,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/internal/v1/record.pb.h"
+#include "registryd/wire/feature_level.h"
 #include "registryd/wire/proto_reader.h"
 #include "registryd/wire/spec_codec.h"
 
@@ -256,6 +257,7 @@ void EncodeStateRecord(const StoredState& state, std::string* out) {
   record.set_requests_seen(state.counters.requests_seen);
   record.set_digest(state.counters.digest);
   record.set_history_floor(state.counters.history_floor.value());
+  if (state.counters.feature_level > 1) record.set_feature_level(state.counters.feature_level);
   record.set_format(kStateFormat);
   const core::RegistryGuard& guard = state.counters.guard;
   record.set_guard_since_ms(guard.since_ms);
@@ -285,6 +287,12 @@ absl::StatusOr<StoredState> DecodeStateRecord(std::string_view bytes) {
   RETURN_IF_ERROR(WindowFromProto(record.guard_left(), &out.counters.guard.left));
   RETURN_IF_ERROR(WindowFromProto(record.guard_left_leases(), &out.counters.guard.left_leases));
   for (const uint64_t node : record.checkers()) out.counters.checkers.push_back(NodeId(node));
+  if (record.feature_level() > 1) out.counters.feature_level = record.feature_level();
+  if (out.counters.feature_level > ThisBuild().feature_level) {
+    return absl::UnimplementedError(Text("the cluster uses feature level ",
+                                         out.counters.feature_level, "; this build knows up to ",
+                                         ThisBuild().feature_level, ": start a newer build"));
+  }
   out.applied_index = LogIndex(record.applied_index());
   out.applied_term = Term(record.applied_term());
   return out;

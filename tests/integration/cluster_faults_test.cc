@@ -135,6 +135,30 @@ TEST(DiskFullTest, G1AMemberWhoseDiskIsFullIsNotMissedAndCatchesUp) {
   ASSERT_NO_FATAL_FAILURE(ExpectGood(cluster, clients.Stop()));
 }
 
+// The others elect one of them; the one that wakes up ten seconds later has acknowledged and
+// answered nothing since, and finds its place.
+TEST(LeaderStallTest, G1G2ALeaderThatStandsStillForTenSecondsIsReplacedAndLosesNothing) {
+  Cluster cluster(3);
+  ASSERT_TRUE(cluster.Start()) << cluster.Log();
+  RecordingClients clients(cluster.apis(), {.seed = 24});
+  ASSERT_TRUE(clients.WaitForWrites(100)) << cluster.Log();
+  const size_t stalled = cluster.WaitForLeader().value();
+  cluster[stalled].Signal(SIGSTOP);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  const auto next = cluster.WaitForLeader(stalled);
+  const bool went_on = clients.WaitForWrites(200);
+  while (std::chrono::steady_clock::now() < end) poll(nullptr, 0, 50);
+  cluster[stalled].Signal(SIGCONT);
+  ASSERT_TRUE(next.has_value()) << cluster.Log();
+  ASSERT_TRUE(went_on) << cluster.Log();
+  ASSERT_TRUE(WaitFor([&] {
+    const auto status = cluster.Status(stalled);
+    return status && status->info().leader_known() && status->info().lag_ms() < 1'000;
+  })) << cluster.Log();
+  ASSERT_TRUE(clients.WaitForWrites(100)) << cluster.Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectGood(cluster, clients.Stop()));
+}
+
 int64_t FromEnvironment(const char* name, int64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::atoll(text);

@@ -83,6 +83,68 @@ TEST_F(MembershipTest, AMemberFarBehindACutLogGetsASnapshotAndMissesNothing) {
   ASSERT_TRUE(cluster_.WaitUntilEqual()) << cluster_.Log();
 }
 
+TEST_F(MembershipTest, AnEmptyNodeJoinsUnderLoadByASnapshotAndVotes) {
+  ASSERT_TRUE(cluster_.Start()) << cluster_.Log();
+  RecordingClients clients(cluster_.apis(), {.seed = 34});
+  // So many that the logs do not reach back to the beginning.
+  ASSERT_TRUE(clients.WaitForWrites(600)) << cluster_.Log();
+  ASSERT_TRUE(WaitFor([&] {
+    return cluster_[Leader()].Page("/metrics").find("\nregistryd_raft_first_index 1\n") ==
+           std::string::npos;
+  })) << cluster_.Log();
+  const size_t added = cluster_.Add({"--log-entries", "100"});
+  ASSERT_TRUE(cluster_[added].Start()) << cluster_.Log();
+  ASSERT_TRUE(WaitUntilVoter(cluster_.name(added))) << cluster_.Log();
+  EXPECT_THAT(cluster_[added].Log(), HasSubstr("the state was replaced by a snapshot"));
+  EXPECT_TRUE(WaitFor([&] {
+    return cluster_[added].Page("/readyz").find("200") != std::string::npos;
+  })) << cluster_[added].Page("/readyz");
+  ASSERT_TRUE(clients.WaitForWrites(50)) << cluster_.Log();
+  // It is as good as the others: with two of the first three gone there are two of four, so one is
+  // removed first.
+  const size_t leaves = (Leader() + 1) % 3;
+  Must({"member", "remove", cluster_.name(leaves)});
+  EXPECT_EQ(cluster_[leaves].Wait(), 0) << cluster_.Log();
+  const size_t dies = (leaves + 1) % 3;
+  cluster_[dies].Kill9();
+  ASSERT_TRUE(clients.WaitForWrites(50)) << cluster_.Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectGood(cluster_, clients.Stop()));
+  // Once a member, it starts as one, whatever it is told to join.
+  cluster_[added].Kill9();
+  ASSERT_TRUE(cluster_[added].Start()) << cluster_.Log();
+  ASSERT_TRUE(cluster_.WaitUntilEqual()) << cluster_.Log();
+}
+
+TEST_F(MembershipTest, AMemberThatLostItsDataIsRemovedAndJoinsAnew) {
+  ASSERT_TRUE(cluster_.Start()) << cluster_.Log();
+  RecordingClients clients(cluster_.apis(), {.seed = 35});
+  ASSERT_TRUE(clients.WaitForWrites(100)) << cluster_.Log();
+  const size_t wiped = Leader() == 0 ? 1 : Leader();
+  cluster_[wiped].Kill9();
+  std::filesystem::remove_all(cluster_[wiped].data_dir());
+  // While its former self is a member, nobody else gets its address.
+  cluster_[wiped].SetFlags(
+      {"--name", cluster_.name(wiped), "--join", cluster_.peer(0), "--log-entries", "100"});
+  cluster_[wiped].Launch();
+  ASSERT_TRUE(LogSays(wiped, "remove it first")) << cluster_.Log();
+  Must({"member", "remove", cluster_.name(wiped)});
+  ASSERT_TRUE(WaitUntilVoter(cluster_.name(wiped))) << cluster_.Log();
+  ASSERT_TRUE(cluster_[wiped].WaitUntilReady()) << cluster_.Log();
+  ASSERT_TRUE(clients.WaitForWrites(50)) << cluster_.Log();
+  ASSERT_NO_FATAL_FAILURE(ExpectGood(cluster_, clients.Stop()));
+}
+
+TEST_F(MembershipTest, WhoJoinsNobodySaysSo) {
+  // Nothing listens there.
+  const size_t added = cluster_.Add();
+  cluster_[added].Launch();
+  ASSERT_TRUE(LogSays(added, "cannot join yet")) << cluster_.Log();
+  EXPECT_THAT(cluster_[added].Log(), HasSubstr(cluster_.peer(0)));
+  // It goes on once there is a cluster.
+  for (size_t i = 0; i < 3; ++i) cluster_[i].Launch();
+  ASSERT_TRUE(WaitUntilVoter(cluster_.name(added))) << cluster_.Log();
+}
+
 TEST_F(MembershipTest, LeadershipMovesWhereItIsToldToUnderLoad) {
   ASSERT_TRUE(cluster_.Start()) << cluster_.Log();
   RecordingClients clients(cluster_.apis(), {.seed = 32});

@@ -21,7 +21,7 @@ void Daemon::Launch() {
   };
   std::filesystem::remove(files_.path() + "/ready");
   std::vector<std::string> argv = prefix_;
-  const std::vector<std::string> own = {BinDir() + "/registryd",
+  const std::vector<std::string> own = {BinDir() + "/" + program_,
                                         "--data-dir",
                                         data_dir_,
                                         "--ready-file",
@@ -68,6 +68,14 @@ std::string Daemon::address() const {
 std::string Daemon::http_address() const {
   const auto found = addresses_.find("http");
   return found == addresses_.end() ? "" : found->second;
+}
+
+std::string Daemon::Page(const std::string& path) const {
+  return RunProgram({"/bin/bash", "-c",
+                     "exec 3<>/dev/tcp/${0%:*}/${0##*:} && printf 'GET %s HTTP/1.0\\r\\n\\r\\n' "
+                     "\"$1\" >&3 && cat <&3",
+                     http_address(), path})
+      .out;
 }
 
 std::string Daemon::Log() const {

@@ -51,6 +51,8 @@ class Daemon {
   // What the next start runs the program by, for example {"ip", "netns", "exec", "ns1"}.
   void SetPrefix(std::vector<std::string> prefix) { prefix_ = std::move(prefix); }
 
+  // Another program of this build that is a registryd, from the next start on.
+  void SetProgram(std::string name) { program_ = std::move(name); }
   // What the next start is told, instead of the flags so far.
   void SetFlags(std::vector<std::string> flags) { flags_ = std::move(flags); }
   const std::vector<std::string>& flags() const { return flags_; }
@@ -64,11 +66,15 @@ class Daemon {
   std::string address() const;       // of the gRPC API
   std::string http_address() const;  // empty where it has none
 
+  // What its HTTP door answers for this path, headers included.
+  std::string Page(const std::string& path) const;
+
   // Everything that it wrote, all starts together.
   std::string Log() const;
 
  private:
   std::string data_dir_;
+  std::string program_ = "registryd";
   std::vector<std::string> prefix_;
   std::vector<std::string> flags_;
   std::map<std::string, std::string> addresses_;

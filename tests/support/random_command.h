@@ -28,6 +28,7 @@ class RandomCommand {
     if (OneIn(30))
       return core::TrimHistory{Revision(Below(registry.counters().revision.value() + 2))};
     if (OneIn(3)) return MakeOfGuardAndOperators(registry);
+    if (OneIn(50)) return core::RaiseFeatureLevel{1};
     switch (Below(10)) {
       case 0:
       case 1:

@@ -42,15 +42,17 @@ struct Member {
       true;  // false: it did not answer, and only name, id, address and suffrage are known
   int64_t lag_ms = 0;              // since it last knew itself level with the leader
   std::string suffrage = "voter";  // "voter", "standby" (gets the log, does not vote) or "spare"
+  std::string divergence = {};     // not empty: its state is not what it should be, and why
 };
 
 // One node's picture of itself and of the cluster.
 struct ClusterStatus {
   std::string server = {};  // "host:port" that answered
   AnswerInfo info = {};
-  std::string node = {};     // its name
-  std::string version = {};  // of its program
-  std::string leader = {};   // name of the leader, empty while there is none
+  std::string node = {};       // its name
+  std::string version = {};    // of its program
+  std::string leader = {};     // name of the leader, empty while there is none
+  uint32_t feature_level = 0;  // what all members' programs know is in use up to this
   std::vector<Member> members = {};
   uint64_t services = 0;
   uint64_t instances = 0;

@@ -441,6 +441,11 @@ struct Edit {
     return true;
   }
 
+  bool Do(const core::RaiseFeatureLevel& command) {
+    state.feature_level = std::max(state.feature_level, command.level);
+    return true;
+  }
+
   // A repeated request: `state` is only read.
   void Again(const core::Register& command) {
     const uint64_t lease = command.lease ? command.lease->id.value() : 0;

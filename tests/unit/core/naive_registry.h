@@ -41,6 +41,7 @@ struct NaiveState {
   uint64_t next_epoch = 1;
   int64_t time_ms = 0;
   uint64_t history_floor = 0;
+  uint32_t feature_level = 1;
 };
 
 // The parts of a reply that the model predicts.

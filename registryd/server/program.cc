@@ -1,0 +1,68 @@
+#include "registryd/server/program.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <iostream>
+
+#include "absl/synchronization/mutex.h"
+#include "registryd/base/log.h"
+#include "registryd/server/config.h"
+#include "registryd/server/node.h"
+#include "registryd/server/version.h"
+
+namespace registryd::server {
+namespace {
+
+// Blocked in every thread and taken by sigwait, so no code of ours runs in a signal handler.
+sigset_t StopSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+int Run(int argc, char** argv) {
+  Config config;
+  switch (ReadConfig(argc, argv, &config)) {
+    case ConfigResult::kExitOk:
+      return 0;
+    case ConfigResult::kExitUsage:
+      return 2;
+    case ConfigResult::kRun:
+      break;
+  }
+  // Whatever this process makes is for its user alone.
+  umask(077);
+  log::Init(config.log_level, config.log_format);
+  // Debian builds abseil with its search for lock cycles switched on: every lock of gRPC's would
+  // take part in one graph behind one spin lock.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  signal(SIGPIPE, SIG_IGN);
+  const sigset_t stop = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+
+  log::Info("starting",
+            {{"version", kVersion}, {"name", config.name}, {"data_dir", config.data_dir}});
+  auto node = Node::Start(config);
+  if (!node.ok()) {
+    log::Error("cannot start", {{"error", std::string(node.status().message())}});
+    return 1;
+  }
+  if (absl::Status written = (*node)->WriteReadyFile(); !written.ok()) {
+    log::Error("cannot write the ready file", {{"error", std::string(written.message())}});
+    return 1;
+  }
+  int signal_number = 0;
+  sigwait(&stop, &signal_number);
+  log::Info("stopping", {{"signal", signal_number}});
+  (*node)->Stop();
+  log::Info("stopped");
+  return 0;
+}
+
+}  // namespace registryd::server

@@ -1,0 +1,9 @@
+// The daemon's program: read the configuration, run a node until SIGTERM or SIGINT, leave.
+#pragma once
+
+namespace registryd::server {
+
+// What main does; the exit status.
+int Run(int argc, char** argv);
+
+}  // namespace registryd::server

@@ -1,0 +1,111 @@
+// The Raft log and the memory of a cluster stay bounded however much is written.
+//
+// The default is short; BOUNDED_WRITES=1000000 is the long run (docs/hacking.md).
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/cluster.h"
+#include "tests/support/wait_for.h"
+
+namespace registryd::testing {
+namespace {
+
+constexpr uint64_t kLogEntries = 2'000;
+
+uint64_t BytesIn(const std::string& dir) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  // Files come and go meanwhile.
+  for (auto at = std::filesystem::recursive_directory_iterator(dir, error);
+       !error && at != std::filesystem::recursive_directory_iterator(); at.increment(error)) {
+    std::error_code gone;
+    const uint64_t size = at->is_regular_file(gone) ? at->file_size(gone) : 0;
+    if (!gone) bytes += size;
+  }
+  return bytes;
+}
+
+uint64_t ResidentKiB(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmRSS:", 0) == 0) return std::strtoull(line.c_str() + 6, nullptr, 10);
+  }
+  return 0;
+}
+
+TEST(BoundedTest, G9LogAndMemoryDoNotGrowWithTheNumberOfWrites) {
+  const char* asked = std::getenv("BOUNDED_WRITES");
+  const uint64_t writes = asked == nullptr ? 12'000 : std::strtoull(asked, nullptr, 10);
+  Cluster cluster(3, {"--log-entries", std::to_string(kLogEntries), "--history-size", "8MiB"});
+  ASSERT_TRUE(cluster.Start()) << cluster.Log();
+  // The same instances over and over, so that only what is kept of the past can grow.
+  std::atomic<uint64_t> acknowledged{0};
+  std::atomic<bool> failed{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 24; ++t) {
+    threads.emplace_back([&, t] {
+      Stubs stubs(cluster.api(static_cast<size_t>(t) % 3));
+      for (uint64_t n = 0; acknowledged < writes && !failed; ++n) {
+        registry::v1::RegisterRequest request;
+        *request.add_instances() = Spec("web", "i-" + std::to_string(t));
+        (*request.mutable_instances(0)->mutable_labels())["n"] =
+            std::to_string(n) + std::string(200, 'x');
+        registry::v1::RegisterResponse response;
+        if (stubs.Register(request, &response).ok()) {
+          ++acknowledged;
+        } else {
+          failed = true;
+        }
+      }
+    });
+  }
+  // What it takes once everything that has a bound has reached it.
+  uint64_t log_peak[2] = {0, 0};
+  uint64_t memory_peak[2] = {0, 0};
+  while (acknowledged < writes && !failed) {
+    const size_t half = acknowledged * 2 < writes ? 0 : 1;
+    for (size_t i = 0; i < 3; ++i) {
+      log_peak[half] = std::max(log_peak[half], BytesIn(cluster[i].data_dir() + "/log"));
+      memory_peak[half] = std::max(memory_peak[half], ResidentKiB(cluster[i].pid()));
+    }
+    poll(nullptr, 0, 50);
+  }
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_FALSE(failed) << cluster.Log();
+  ASSERT_TRUE(cluster.WaitUntilEqual()) << cluster.Log();
+  // Entries: what is kept behind the cut, what comes between two cuts, and what comes until the
+  // next look; all of it long before the number of writes.
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_TRUE(WaitFor([&] {
+      const std::string page = cluster[i].Page("/metrics");
+      const auto value = [&page](const std::string& name) {
+        const size_t at = page.find("\n" + name + " ");
+        return at == std::string::npos ? -1.0
+                                       : std::strtod(page.c_str() + at + name.size() + 2, nullptr);
+      };
+      const double first = value("registryd_raft_first_index");
+      return first > 0 && value("registryd_raft_applied_index") - first <= 2.0 * kLogEntries + 1;
+    })) << cluster.Log();
+  }
+  std::printf(
+      "%lu writes; log at most %lu and %lu KiB, memory at most %lu and %lu KiB in the halves\n",
+      acknowledged.load(), log_peak[0] / 1024, log_peak[1] / 1024, memory_peak[0], memory_peak[1]);
+  // RocksDB's memtables and WAL of the log have bounds of their own (log_store.h).
+  EXPECT_LE(log_peak[1], 28u * (16u << 20));
+  if (asked != nullptr) {
+    EXPECT_LE(memory_peak[1], memory_peak[0] + memory_peak[0] / 4 + 32 * 1024);
+  }
+}
+
+}  // namespace
+}  // namespace registryd::testing
