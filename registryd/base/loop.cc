@@ -31,6 +31,18 @@ bool Loop::Post(Task task) {
   return true;
 }
 
+void Loop::RunPosted() {
+  for (;;) {
+    std::vector<Task> batch;
+    {
+      MutexLock lock(mutex_);
+      batch.swap(tasks_);
+    }
+    if (batch.empty()) return;
+    for (Task& task : batch) task();
+  }
+}
+
 void Loop::Stop() {
   {
     MutexLock lock(mutex_);

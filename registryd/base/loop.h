@@ -35,6 +35,8 @@ class Loop {
   void Start();
   bool Post(Task task);
   void Stop();
+  // For a simulation, which never calls Start: runs what was posted, and what that posts, here.
+  void RunPosted();
 
  private:
   struct Periodic {

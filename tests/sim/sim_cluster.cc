@@ -62,6 +62,7 @@ SimCluster::SimCluster(Options options)
                        *consensus::EncodeConfiguration(configuration)};
   for (const auto& [id, n] : nodes_) {
     n->id = id;
+    if (options_.application) n->application = options_.application(id);
     n->machine.cluster = n->link.cluster = this;
     n->machine.node = n->link.node = n.get();
     if (consensus::FindServer(configuration, id) != nullptr) {
@@ -112,6 +113,7 @@ void SimCluster::Restart(NodeId id) {
   n.machine.applied.resize(n.machine.durable.value());
   n.machine.received.clear();  // as DataDir::RemoveOtherStates
   n.checked = n.machine.durable;
+  if (n.application != nullptr) n.application->Start(n.machine.applied);
   n.driver = std::make_unique<consensus::Driver>(
       consensus::Driver::Parts{&n.disk, &n.link, &n.machine, &n.clock,
                                [&n](uint64_t write) { n.driver->Persisted(write); }, &n.link},
@@ -125,6 +127,7 @@ void SimCluster::Crash(NodeId id) {
   Node& n = node(id);
   if (n.driver == nullptr) return;
   n.driver.reset();
+  if (n.application != nullptr) n.application->Crash();
   ++n.life;
   n.receiving = 0;
   n.paused = false;
@@ -197,6 +200,7 @@ void SimCluster::RunOn(Node& n, std::function<void()> event) {
 void SimCluster::AfterEvent(Node& n) {
   if (n.driver == nullptr || !invariants_.ok()) return;
   n.driver->EndRound();
+  if (n.application != nullptr) n.application->AfterEvent();
   const consensus::RaftStatus status = n.driver->status();
   if (status.role == consensus::Role::kLeader) invariants_.OnLeader(n.id, status.term);
   if (status.commit > n.checked) {
@@ -227,13 +231,27 @@ void SimCluster::Propose(NodeId id, int count) {
   for (int i = 0; i < count; ++i) {
     const size_t number = proposed_.size();
     const bool refused = world_.Chance(2);
-    proposed_.push_back({id, Text(refused ? kRefusedByPrepare : "", number)});
+    proposed_.push_back({id, options_.command ? options_.command()
+                                              : Text(refused ? kRefusedByPrepare : "", number)});
     proposals.push_back({proposed_.back().payload, [this, number](absl::StatusOr<Applied> applied) {
                            Answered(number, std::move(applied));
                          }});
   }
   auto shared = std::make_shared<std::vector<consensus::Proposal>>(std::move(proposals));
   RunOn(n, [&n, shared] { n.driver->Propose(std::move(*shared)); });
+}
+
+void SimCluster::ProposeCommand(NodeId id, std::string command, consensus::ProposeDone done) {
+  auto shared = std::make_shared<consensus::Proposal>(
+      consensus::Proposal{std::move(command), std::move(done)});
+  // Not within the event that asks for it.
+  world_.After(0, [this, &n = node(id), shared] {
+    RunOn(n, [&n, shared] {
+      std::vector<consensus::Proposal> proposals;
+      proposals.push_back(std::move(*shared));
+      n.driver->Propose(std::move(proposals));
+    });
+  });
 }
 
 void SimCluster::Answered(size_t number, absl::StatusOr<Applied> applied) {
@@ -399,6 +417,7 @@ std::string SimCluster::Finish() {
 
 void SimCluster::CheckEnd() {
   const auto& committed = invariants_.committed();
+  if (options_.application) return;  // which judges its commands itself
   std::set<std::string> present;
   for (const LogEntry& entry : committed) {
     if (entry.type != consensus::EntryType::kCommand) continue;
@@ -427,6 +446,7 @@ void SimCluster::CheckEnd() {
 }
 
 absl::Status SimCluster::Machine::Prepare(std::string& command) {
+  if (node->application != nullptr) return node->application->Prepare(command);
   if (command.starts_with(kRefusedByPrepare)) return absl::InvalidArgumentError("unreadable");
   return absl::OkStatus();
 }
@@ -504,6 +524,7 @@ void SimCluster::Machine::Install(std::unique_ptr<consensus::StagedSnapshot> sna
       }
       applied = staged.entries;
       durable = LogIndex(applied.size());
+      if (node->application != nullptr) node->application->Install(applied);
       generation = staged.generation();
       received.erase(received.begin(), received.upper_bound(generation));
       ++cluster->snapshots_installed_;
@@ -512,6 +533,10 @@ void SimCluster::Machine::Install(std::unique_ptr<consensus::StagedSnapshot> sna
       }
     });
   });
+}
+
+void SimCluster::Machine::OnLeadership(const Leadership& leadership) {
+  if (node->application != nullptr) node->application->OnLeadership(leadership);
 }
 
 // As the daemon does: the node ends.
@@ -537,10 +562,13 @@ void SimCluster::Machine::Apply(std::vector<Committed> range) {
         }
         cluster->invariants_.OnApply(node->id, committed.index, committed.entry);
         applied.push_back(committed.entry);
+        if (node->application != nullptr) continue;
         if (committed.done) std::move(committed.done)(consensus::Applied{committed.index, nullptr});
       }
+      const LogIndex last = shared->back().index;
+      if (node->application != nullptr) node->application->Apply(std::move(*shared));
       if (cluster->world_.Chance(5)) durable = LogIndex(applied.size());
-      node->driver->Applied(shared->back().index);
+      node->driver->Applied(last);
     });
   });
 }

@@ -29,6 +29,22 @@
 
 namespace registryd::sim {
 
+// What a node makes of its entries, where a test wants more than the entries themselves. One a
+// node; a crash ends its life, and Start begins the next.
+class SimApplication {
+ public:
+  virtual ~SimApplication() = default;
+  // `applied`: what its state has on disk.
+  virtual void Start(const std::vector<consensus::LogEntry>& applied) = 0;
+  virtual void Crash() = 0;
+  virtual absl::Status Prepare(std::string& command) = 0;
+  virtual void Apply(std::vector<consensus::Committed> range) = 0;  // answers them
+  // The state was replaced by one that has applied these.
+  virtual void Install(const std::vector<consensus::LogEntry>& applied) = 0;
+  virtual void OnLeadership(const consensus::StateMachine::Leadership& leadership) = 0;
+  virtual void AfterEvent() = 0;
+};
+
 class SimCluster {
  public:
   struct Options {
@@ -37,6 +53,9 @@ class SimCluster {
     int spares = 0;  // nodes that are not members yet: ids behind the members'
     // May change what the drivers are started with.
     std::function<void(consensus::DriverOptions&)> tune = [](consensus::DriverOptions&) {};
+    // Of a node, which outlives the cluster; with it, `command` makes what Propose proposes.
+    std::function<SimApplication*(NodeId)> application = nullptr;
+    std::function<std::string()> command = nullptr;
   };
   explicit SimCluster(Options options);
   ~SimCluster();
@@ -52,6 +71,9 @@ class SimCluster {
   void HealAll();                     // links, pauses, crashes, slow disks
 
   void Propose(NodeId id, int count);
+  // For applications. `done` never runs where the node crashes before.
+  void ProposeCommand(NodeId id, std::string command, consensus::ProposeDone done);
+  const Clock* clock(NodeId id) const { return &node(id).clock; }
   void Read(NodeId id);
   void Transfer(NodeId id, NodeId to);
   // Cuts the node's log as far as its state is on disk.
@@ -97,7 +119,7 @@ class SimCluster {
   struct Machine final : consensus::StateMachine {
     absl::Status Prepare(std::string& command) override;
     void Apply(std::vector<consensus::Committed> range) override;
-    void OnLeadership(const Leadership&) override {}
+    void OnLeadership(const Leadership& leadership) override;
     void Install(std::unique_ptr<consensus::StagedSnapshot> snapshot) override;
     void OnRemoved() override;
     SimCluster* cluster = nullptr;
@@ -132,6 +154,7 @@ class SimCluster {
     SimDisk disk;
     Machine machine;
     Link link;
+    SimApplication* application = nullptr;
     std::unique_ptr<consensus::Driver> driver;
     uint64_t life = 0;
     bool paused = false;
