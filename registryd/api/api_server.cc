@@ -62,7 +62,8 @@ struct ApiServer::Impl {
   SubscribersService subscribers;
   AccessService access;
   std::unique_ptr<AdministrationService> administration;
-  int port = 0;
+  std::unique_ptr<ConnectionGate> gate;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> server;
 };
 
@@ -74,13 +75,12 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto impl = std::make_unique<Impl>(parts);
+  ASSIGN_OR_RETURN(impl->gate, ConnectionGate::Listen(host, port, parts.connections));
   grpc::ServerBuilder builder;
-  const bool v6 = host.find(':') != std::string::npos;
-  const std::string address = v6 ? Text("[", host, "]:", port) : Text(host, ":", port);
-  builder.AddListeningPort(address,
-                           parts.tls.enabled() ? ServerTls(parts.tls, parts.require_client_cert)
-                                               : grpc::InsecureServerCredentials(),
-                           &impl->port);
+  impl->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      parts.tls.enabled() ? ServerTls(parts.tls, parts.require_client_cert)
+                          : grpc::InsecureServerCredentials());
   if (parts.authenticator != nullptr) {
     builder.SetContextAllocator(std::make_unique<IdentifyingAllocator>(parts.authenticator));
   }
@@ -88,8 +88,6 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMaxMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPingAfterMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMaxMs);
-  // A second daemon on the same port is an error, not a silent sharing of calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -106,16 +104,20 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   builder.RegisterService(&impl->access);
   if (impl->administration != nullptr) builder.RegisterService(impl->administration.get());
   impl->server = builder.BuildAndStart();
-  if (impl->server == nullptr || impl->port == 0) {
-    return absl::UnavailableError(
-        Text("cannot listen on ", address,
-             ": the address is taken or not of this machine; choose another "
-             "with --listen (port 0: any)"));
+  if (impl->server == nullptr) {
+    return absl::InternalError(Text("the gRPC server for ", host, " port ", port,
+                                    " does not start; its log lines before this one say why"));
   }
+  impl->gate->Open([acceptor = impl->acceptor.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
 }
 
-int ApiServer::port() const { return impl_->port; }
+int ApiServer::port() const { return impl_->gate->port(); }
+size_t ApiServer::connections() const { return impl_->gate->open(); }
 
 void ApiServer::SetServing(bool serving) {
   if (auto* health = impl_->server->GetHealthCheckService()) health->SetServingStatus(serving);
@@ -123,6 +125,7 @@ void ApiServer::SetServing(bool serving) {
 
 void ApiServer::Stop(int64_t grace_ms) {
   if (impl_->server == nullptr) return;
+  impl_->gate->Close();
   SetServing(false);
   impl_->streams.CloseAll(grpc::Status(grpc::StatusCode::UNAVAILABLE,
                                        "this node is shutting down; connect to another one"));

@@ -4,8 +4,9 @@
 //   api->address();                     // with the port that the kernel chose
 //   api->Stop();
 //
-// Limits: messages of 4 MiB, headers of 16 KiB, so many calls at once on a connection; a handshake
-// has 10 s, and a connection that does not answer a ping within 20 s is cut. Threads: gRPC's own.
+// Limits: messages of 4 MiB, headers of 16 KiB, so many connections (base/connection_gate.h), so
+// many calls at once on each; a handshake has 10 s, and a connection that does not answer a ping
+// within 20 s is cut. Threads: gRPC's own, and one that accepts connections.
 #pragma once
 
 #include <memory>
@@ -15,6 +16,7 @@
 #include "registryd/api/administration_service.h"
 #include "registryd/api/cluster_service.h"
 #include "registryd/api/tls_credentials.h"
+#include "registryd/base/connection_gate.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/audience.h"
 #include "registryd/operations/authenticator.h"
@@ -46,6 +48,7 @@ class ApiServer {
     TlsFiles tls = {};                 // no certificate: plaintext
     bool require_client_cert = false;  // no other way to say who calls
     int streams_per_connection = 1'000;
+    ConnectionGate::Limits connections = {};
     // Absent: nothing can be administered. With the thread that reads backups.
     operations::Administration* administration = nullptr;
     Loop* worker = nullptr;
@@ -56,6 +59,7 @@ class ApiServer {
   ~ApiServer();
 
   int port() const;
+  size_t connections() const;
   // What grpc.health.v1 answers.
   void SetServing(bool serving);
   // Ends streams with UNAVAILABLE and a hint, lets calls under way end for `grace_ms`, cancels the

@@ -84,6 +84,7 @@ class WatchCall::Subscription final : public watch::Waker,
   }
   const std::shared_ptr<watch::SubscriptionProgress>& progress() const { return progress_; }
   void Cancel() { cancelled_ = true; }
+  void Hold(std::shared_ptr<void> share) { share_ = std::move(share); }
 
   // One message behind the header; null: nothing to say. `more`: ask again.
   std::shared_ptr<const std::string> Next(operations::Watches* watches, bool* more);
@@ -107,6 +108,7 @@ class WatchCall::Subscription final : public watch::Waker,
   std::atomic<bool> beat_due_{false};
   std::atomic<bool> cancelled_{false};
   std::shared_ptr<watch::SubscriptionProgress> progress_;
+  std::shared_ptr<void> share_;  // of what the identity may watch
 
   int beats_ahead_ = 0;
   std::optional<watch::Scope> scope_;
@@ -311,6 +313,8 @@ void WatchCall::Subscribe(const registry::v1::Subscribe& request) {
   }
   auto query = WatchQueryFromApi(request);
   if (!query.ok()) return Refuse(id, query.status());
+  auto share = watches_->TakeShare(caller_);
+  if (!share.ok()) return Refuse(id, share.status());
   auto subscription =
       std::make_shared<Subscription>(std::static_pointer_cast<WatchCall>(shared_from_this()), id);
   {
@@ -341,6 +345,7 @@ void WatchCall::Subscribe(const registry::v1::Subscribe& request) {
     MutexLock lock(mutex_);
     subscription->Follow(std::move(progress));
   }
+  subscription->Hold(*std::move(share));
   subscription->Begin(*std::move(started));
   subscription->Wake();
 }

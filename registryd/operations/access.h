@@ -38,6 +38,9 @@ struct Caller {
   int64_t retry_after_ms = 0;  // not 0: refused for a rate; the caller may come again then
 };
 
+// Whose limits count: the identity's or, where nobody is identified, the address's.
+std::string_view LimitedAs(const Caller& caller);
+
 enum class Verb : uint8_t {
   kRegister,    // make instances known
   kDeregister,  // take them out
@@ -84,7 +87,8 @@ class Access {
   virtual void Record(const Caller& caller, Verb verb, std::string_view object, Revision revision,
                       const absl::Status& result) = 0;
 
-  // Is the caller still who it was? Not when its token has expired. For streams, now and then.
+  // Is the caller somebody, and still who it was? Not when its token has expired. For streams, now
+  // and then, and for what everybody may do who is identified.
   virtual absl::Status StillIdentified(const Caller& caller) const { return caller.identified; }
   // Grows when what is allowed changes. Whoever goes on for long on an answer of ours (a watch)
   // asks again when it has grown.

@@ -31,10 +31,6 @@ std::string Lower(std::string text) {
 // "ipv4:10.0.0.1:4711" without the port, which every connection has anew.
 std::string_view AddressOf(std::string_view peer) { return peer.substr(0, peer.rfind(':')); }
 
-std::string_view RateKey(const Caller& caller) {
-  return caller.identity.empty() ? AddressOf(caller.peer) : std::string_view(caller.identity);
-}
-
 absl::Status TooFast(int64_t wait_ms) {
   return absl::ResourceExhaustedError(
       Text("more calls than this identity may make; repeat it in ", wait_ms, " ms"));
@@ -138,7 +134,7 @@ Caller Authenticator::Identify(const Credentials& credentials, Lane lane) {
   }
   if (!caller.identified.ok()) return caller;
   RateLimiter& limiter = lane == Lane::kRenewals ? renewals_ : calls_;
-  if (const int64_t wait_ms = limiter.Take(RateKey(caller)); wait_ms > 0) {
+  if (const int64_t wait_ms = limiter.Take(LimitedAs(caller)); wait_ms > 0) {
     caller.identified = TooFast(wait_ms);
     caller.retry_after_ms = wait_ms;
   }
@@ -146,7 +142,7 @@ Caller Authenticator::Identify(const Credentials& credentials, Lane lane) {
 }
 
 absl::Status Authenticator::AdmitRenewal(const Caller& caller) {
-  const int64_t wait_ms = renewals_.Take(RateKey(caller));
+  const int64_t wait_ms = renewals_.Take(LimitedAs(caller));
   return wait_ms > 0 ? TooFast(wait_ms) : absl::OkStatus();
 }
 

@@ -26,6 +26,10 @@ std::shared_ptr<const Policy> PolicyAccess::policy() const {
 
 absl::Status PolicyAccess::StillIdentified(const Caller& caller) const {
   RETURN_IF_ERROR(caller.identified);
+  if (!open() && caller.identity.empty()) {
+    return absl::UnauthenticatedError(
+        "nobody is identified; call with a client certificate or a token");
+  }
   if (caller.expires_ms != 0 && caller.expires_ms <= parts_.clock->WallMs()) {
     return absl::UnauthenticatedError(
         "the token of this call has expired; call again with a new one");
@@ -58,10 +62,6 @@ std::shared_ptr<const Grants> PolicyAccess::GrantsOf(std::string_view identity) 
 absl::Status PolicyAccess::Decide(const Caller& caller, Verb verb, std::string_view object) {
   RETURN_IF_ERROR(StillIdentified(caller));
   if (open()) return absl::OkStatus();
-  if (caller.identity.empty()) {
-    return absl::UnauthenticatedError(
-        "nobody is identified; call with a client certificate or a token");
-  }
   const std::shared_ptr<const Grants> grants = GrantsOf(caller.identity);
   if (grants == nullptr || grants->Allows(verb, object)) return absl::OkStatus();
   return absl::PermissionDeniedError(
@@ -74,10 +74,6 @@ absl::StatusOr<std::shared_ptr<const core::NameSet>> PolicyAccess::DecideVisible
     const Caller& caller, Verb verb) {
   RETURN_IF_ERROR(StillIdentified(caller));
   if (open()) return nullptr;
-  if (caller.identity.empty()) {
-    return absl::UnauthenticatedError(
-        "nobody is identified; call with a client certificate or a token");
-  }
   const std::shared_ptr<const Grants> grants = GrantsOf(caller.identity);
   if (grants == nullptr || grants->Allows(verb, {})) return nullptr;
   if (grants->Services(verb)->empty()) {

@@ -57,6 +57,16 @@ absl::StatusOr<watch::Scope> Watches::Permitted(const Caller& caller, watch::Sco
   return scope;
 }
 
+absl::StatusOr<std::shared_ptr<void>> Watches::TakeShare(const Caller& caller) {
+  std::shared_ptr<void> share = shares_.Take(LimitedAs(caller));
+  if (share != nullptr) return share;
+  absl::Status refused = absl::ResourceExhaustedError(
+      Text("\"", LimitedAs(caller), "\" watches ", shares_.most(),
+           " scopes already, as many as one identity may; end some, or watch prefixes"));
+  access_->Record(caller, Verb::kWatch, {}, Revision(), refused);
+  return refused;
+}
+
 absl::StatusOr<StartedWatch> Watches::Start(const Caller& caller, const WatchQuery& query,
                                             const std::shared_ptr<watch::Waker>& waker) {
   ASSIGN_OR_RETURN(const watch::Scope scope, Permitted(caller, query.scope));

@@ -19,6 +19,7 @@
 #include "registryd/base/mutex.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/reads.h"
+#include "registryd/operations/shares.h"
 #include "registryd/watch/hub.h"
 
 namespace registryd::operations {
@@ -43,8 +44,12 @@ struct StartedWatch {
 
 class Watches {
  public:
-  Watches(Reads* reads, watch::Hub* hub, Access* access)
-      : reads_(reads), hub_(hub), access_(access) {}
+  // `most`: subscriptions of one identity at once; 0: no limit.
+  Watches(Reads* reads, watch::Hub* hub, Access* access, size_t most = 0)
+      : reads_(reads), hub_(hub), access_(access), shares_(most) {}
+
+  // Held as long as the subscription is. RESOURCE_EXHAUSTED.
+  absl::StatusOr<std::shared_ptr<void>> TakeShare(const Caller& caller);
 
   absl::StatusOr<StartedWatch> Start(const Caller& caller, const WatchQuery& query,
                                      const std::shared_ptr<watch::Waker>& waker);
@@ -89,6 +94,7 @@ class Watches {
   Reads* const reads_;
   watch::Hub* const hub_;
   Access* const access_;
+  Shares shares_;
 
   // One histogram a scope, up to kScopesMax of them; the others share one.
   static constexpr size_t kScopesMax = 200;

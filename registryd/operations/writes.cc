@@ -148,7 +148,7 @@ void Writes::Submit(const Caller& caller, const core::RequestId& request, core::
     Propose(caller, request, ready, verb, std::move(object), std::move(then));
   };
   if (const auto* reg = std::get_if<core::Register>(&command)) {
-    if (absl::Status room = CheckRoom(*reg); !room.ok()) {
+    if (absl::Status room = CheckRoom(caller, *reg); !room.ok()) {
       access_->Record(caller, touched.verb, reg->instances.front().name.service_name(), Revision(),
                       room);
       return std::move(done)(std::move(room));
@@ -174,34 +174,55 @@ void Writes::Submit(const Caller& caller, const core::RequestId& request, core::
       });
 }
 
-absl::Status Writes::CheckRoom(const core::Register& command) {
-  if (guards_.instances_per_namespace == 0 || guards_.replica == nullptr) return absl::OkStatus();
-  absl::flat_hash_map<std::string_view, uint64_t> wanted;
-  for (const core::InstanceSpec& spec : command.instances) ++wanted[spec.name.ns()];
-  const int64_t now_ms = clock_.MonotonicMs();
-  for (const auto& [ns, more] : wanted) {
-    MutexLock lock(mutex_);
-    if (rooms_.size() > kRoomsKept) rooms_.clear();
-    Room& room = rooms_[std::string(ns)];
-    if (room.counted_ms == 0 || now_ms - room.counted_ms >= kCountAgainMs) {
-      room = {now_ms, 0};
-      const std::string prefix = Text(ns, "/");
-      guards_.replica->view()->services.ForEachFrom(
-          prefix, [&](const replica::ServicePtr& service) {
-            if (service->name.compare(0, prefix.size(), prefix) != 0) return false;
-            room.instances += service->instances.size();
-            return true;
-          });
-    }
-    // Those that are registered again are counted twice until the next count; that errs on the side
-    // of the limit only where the namespace is nearly full.
-    if (room.instances + more > guards_.instances_per_namespace) {
-      return absl::ResourceExhaustedError(
-          Text("namespace ", ns, " is full: it may have ", guards_.instances_per_namespace,
-               " instances and has ", room.instances, "; deregister some, or ask the operator"));
-    }
-    room.instances += more;
+// Only what is not there yet takes room, so that whoever is at its limit can still repeat itself.
+absl::Status Writes::CheckRoom(const Caller& caller, const core::Register& command) {
+  if (guards_.replica == nullptr ||
+      (guards_.instances_per_namespace == 0 && guards_.instances_per_identity == 0)) {
+    return absl::OkStatus();
   }
+  absl::flat_hash_map<std::string, uint64_t> wanted;
+  uint64_t more = 0;
+  const auto view = guards_.replica->view();
+  for (const core::InstanceSpec& spec : command.instances) {
+    const replica::ServiceView* service = view->Find(spec.name.service_name());
+    if (service != nullptr && service->instances.Find(spec.name.id()) != nullptr) continue;
+    ++wanted[std::string(spec.name.ns())];
+    ++more;
+  }
+  if (guards_.owned != nullptr && guards_.instances_per_identity != 0 && more != 0 &&
+      command.lease && !caller.identity.empty() && command.lease->owner == OwnerOf(caller)) {
+    const uint64_t held = guards_.owned->Of(command.lease->owner);
+    if (held + more > guards_.instances_per_identity) {
+      return absl::ResourceExhaustedError(
+          Text("\"", caller.identity, "\" has ", held, " instances on its leases and may have ",
+               guards_.instances_per_identity, "; deregister some, or ask the operator"));
+    }
+  }
+  if (guards_.instances_per_namespace == 0) return absl::OkStatus();
+  for (const auto& [ns, count] : wanted) RETURN_IF_ERROR(CheckNamespace(ns, count));
+  return absl::OkStatus();
+}
+
+absl::Status Writes::CheckNamespace(const std::string& ns, uint64_t more) {
+  const int64_t now_ms = clock_.MonotonicMs();
+  MutexLock lock(mutex_);
+  if (rooms_.size() > kRoomsKept) rooms_.clear();
+  Room& room = rooms_[ns];
+  if (room.counted_ms == 0 || now_ms - room.counted_ms >= kCountAgainMs) {
+    room = {now_ms, 0};
+    const std::string prefix = Text(ns, "/");
+    guards_.replica->view()->services.ForEachFrom(prefix, [&](const replica::ServicePtr& service) {
+      if (service->name.compare(0, prefix.size(), prefix) != 0) return false;
+      room.instances += service->instances.size();
+      return true;
+    });
+  }
+  if (room.instances + more > guards_.instances_per_namespace) {
+    return absl::ResourceExhaustedError(
+        Text("namespace ", ns, " is full: it may have ", guards_.instances_per_namespace,
+             " instances and has ", room.instances, "; deregister some, or ask the operator"));
+  }
+  room.instances += more;
   return absl::OkStatus();
 }
 

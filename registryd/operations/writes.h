@@ -28,6 +28,7 @@
 #include "registryd/consensus/interfaces.h"
 #include "registryd/core/commands.h"
 #include "registryd/operations/access.h"
+#include "registryd/operations/owned_instances.h"
 #include "registryd/replica/replica.h"
 
 namespace registryd::operations {
@@ -45,6 +46,8 @@ class Writes {
     // 0: no limit. Counted on this node about once a second, so that a crowd may overshoot by what
     // it registers in a second.
     uint64_t instances_per_namespace = 0;
+    const OwnedInstances* owned = nullptr;  // where there is a limit for identities
+    uint64_t instances_per_identity = 0;    // on its leases; 0: no limit
   };
 
   Writes(consensus::Proposer* proposer, Access* access) : Writes(proposer, access, Guards()) {}
@@ -56,7 +59,8 @@ class Writes {
               Done done, std::optional<Verb> as = std::nullopt);
 
  private:
-  absl::Status CheckRoom(const core::Register& command);
+  absl::Status CheckRoom(const Caller& caller, const core::Register& command);
+  absl::Status CheckNamespace(const std::string& ns, uint64_t more);
   void Propose(const Caller& caller, const core::RequestId& request, const core::Command& command,
                Verb verb, std::string object, Done done);
 

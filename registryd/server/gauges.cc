@@ -5,7 +5,7 @@
 namespace registryd::server {
 
 void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus& raft,
-                   const liveness::IntakeStatus& intake, bool insecure) {
+                   const liveness::IntakeStatus& intake, bool insecure, size_t connections) {
   const auto set = [](const char* name, const char* help, double value) {
     metrics::GetGauge(name, help).Set(value);
   };
@@ -36,6 +36,8 @@ void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus&
   set("registryd_lag_seconds", "Time since this node knew itself level with the leader.",
       static_cast<double>(replica.lag_ms()) / 1e3);
   set("registryd_insecure", "1 when it listens beyond loopback without TLS.", insecure ? 1 : 0);
+  set("registryd_connections", "Connections of clients, as far as it was looked at.",
+      static_cast<double>(connections));
 }
 
 }  // namespace registryd::server

@@ -7,8 +7,8 @@
 
 namespace registryd::server {
 
-// `insecure`: it listens beyond loopback without TLS.
+// `insecure`: it may listen beyond loopback without TLS. `connections`: of clients.
 void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus& raft,
-                   const liveness::IntakeStatus& intake, bool insecure);
+                   const liveness::IntakeStatus& intake, bool insecure, size_t connections);
 
 }  // namespace registryd::server

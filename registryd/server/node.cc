@@ -35,6 +35,7 @@
 #include "registryd/operations/drains.h"
 #include "registryd/operations/history.h"
 #include "registryd/operations/oversight.h"
+#include "registryd/operations/owned_instances.h"
 #include "registryd/operations/reads.h"
 #include "registryd/operations/renewals.h"
 #include "registryd/operations/watches.h"
@@ -51,6 +52,7 @@
 #include "registryd/server/gauges.h"
 #include "registryd/server/hand_over.h"
 #include "registryd/server/joining.h"
+#include "registryd/server/leadership_hook.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
 #include "registryd/server/security.h"
@@ -72,17 +74,6 @@ constexpr int64_t kLeaderPatienceMs = 5'000;
 constexpr int64_t kLoopStuckMs = 10'000;
 
 constexpr int64_t kSnapshotTickMs = 10;
-
-// Runs a callback on the loop when the leadership changed.
-class LeadershipHook final : public replica::Observer {
- public:
-  explicit LeadershipHook(std::function<void()> run) : run_(std::move(run)) {}
-  void OnOutcome(const core::Outcome&) override {}
-  void OnLeadership(const replica::Leadership&) override { run_(); }
-
- private:
-  const std::function<void()> run_;
-};
 
 std::string HostName() {
   char name[256] = {};
@@ -160,6 +151,7 @@ struct Node::Impl {
   std::unique_ptr<replica::LogUpkeep> upkeep;
   std::unique_ptr<replica::HistoryUpkeep> history_upkeep;
   std::unique_ptr<Security> security;
+  std::unique_ptr<operations::OwnedInstances> owned;
   std::unique_ptr<operations::Writes> writes;
   std::unique_ptr<operations::Reads> reads;
   std::unique_ptr<operations::Renewals> renewals;
@@ -181,7 +173,7 @@ struct Node::Impl {
 };
 
 absl::Status Node::Impl::Start() {
-  ASSIGN_OR_RETURN(security, Security::Start(config.security, &clock));
+  ASSIGN_OR_RETURN(security, Security::Start(config.security, config.insecure, &clock));
   RETURN_IF_ERROR(ListenForPeers());
   RETURN_IF_ERROR(OpenStores());
   RETURN_IF_ERROR(StartConsensus());
@@ -267,6 +259,11 @@ absl::Status Node::Impl::StartConsensus() {
       liveness::LivenessOptions{.remove_after_ms = config.remove_after_ms, .guard = config.guard});
   replica->AddObserver(liveness.get());
   level = config.join.empty() || replica->applied();
+  if (config.security.instances_per_identity != 0) {
+    owned = std::make_unique<operations::OwnedInstances>();
+    owned->Load(replica->registry());
+    replica->AddObserver(owned.get());
+  }
   StartForwarding();
   StartChecks();
   loop.Every(liveness::LivenessDriver::kTickMs, [this] {
@@ -425,14 +422,17 @@ absl::Status Node::Impl::StartServers() {
                   std::move(done)(lease ? std::optional(lease->owner) : std::nullopt);
                 });
               },
-          .instances_per_namespace = config.security.instances_per_namespace});
+          .instances_per_namespace = config.security.instances_per_namespace,
+          .owned = owned.get(),
+          .instances_per_identity = config.security.instances_per_identity});
   reads = std::make_unique<operations::Reads>(operations::Reads::Parts{.replica = replica.get(),
                                                                        .proposer = proposer.get(),
                                                                        .access = security->access(),
                                                                        .clock = &clock});
   renewals = std::make_unique<operations::Renewals>(relay.get(), security->access(),
                                                     security->authenticator());
-  watches = std::make_unique<operations::Watches>(reads.get(), &hub, security->access());
+  watches = std::make_unique<operations::Watches>(reads.get(), &hub, security->access(),
+                                                  config.security.subscriptions);
   history = std::make_unique<operations::History>(reads.get(), security->access());
   drains = std::make_unique<operations::Drains>(writes.get(), audience.get(), &clock);
   administration = std::make_unique<operations::Administration>(operations::Administration::Parts{
@@ -467,12 +467,17 @@ absl::Status Node::Impl::StartServers() {
                 .require_client_cert =
                     config.security.authenticates() && config.security.auth_jwks.empty(),
                 .streams_per_connection = config.security.streams_per_connection,
+                .connections = {.connections = config.security.connections,
+                                .of_one_address = config.security.connections_per_address},
+
                 .administration = administration.get(),
                 .worker = &worker}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
-  gauges = std::make_unique<metrics::ScrapeHook>(
-      [this] { RefreshGauges(*replica, raft->status(), liveness->intake(), config.insecure); });
+  gauges = std::make_unique<metrics::ScrapeHook>([this] {
+    RefreshGauges(*replica, raft->status(), liveness->intake(), config.insecure,
+                  api->connections());
+  });
   ASSIGN_OR_RETURN(http, gateway::HttpServer::Start(http_listen.host, http_listen.port,
                                                     [this](const gateway::HttpRequest& request) {
                                                       return pages->Answer(request);
@@ -588,6 +593,7 @@ absl::Status Node::WriteReadyFile() const {
   return absl::OkStatus();
 }
 
+void Node::Reload() { impl_->security->Reload(); }
 void Node::Stop() { impl_->Stop(); }
 
 }  // namespace registryd::server

@@ -24,6 +24,8 @@ class Node {
 
   // Lines of "api=host:port", written whole or not at all. Call once it serves.
   absl::Status WriteReadyFile() const;
+  // Looks at once whether the files of certificates, policy and keys have changed.
+  void Reload();
   // Within about 3 s.
   void Stop();
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <iostream>
@@ -16,12 +17,21 @@ namespace registryd::server {
 namespace {
 
 // Blocked in every thread and taken by sigwait, so no code of ours runs in a signal handler.
-sigset_t StopSignals() {
+sigset_t Signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   return set;
+}
+
+// Each connection is a file, and so is each file of the stores.
+void TakeAllFilesAllowed() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
 }
 
 }  // namespace
@@ -38,13 +48,14 @@ int Run(int argc, char** argv) {
   }
   // Whatever this process makes is for its user alone.
   umask(077);
+  TakeAllFilesAllowed();
   log::Init(config.log_level, config.log_format);
   // Debian builds abseil with its search for lock cycles switched on: every lock of gRPC's would
   // take part in one graph behind one spin lock.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   signal(SIGPIPE, SIG_IGN);
-  const sigset_t stop = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  const sigset_t signals = Signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   log::Info("starting",
             {{"version", kVersion}, {"name", config.name}, {"data_dir", config.data_dir}});
@@ -58,7 +69,7 @@ int Run(int argc, char** argv) {
     return 1;
   }
   int signal_number = 0;
-  sigwait(&stop, &signal_number);
+  while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGHUP) (*node)->Reload();
   log::Info("stopping", {{"signal", signal_number}});
   (*node)->Stop();
   log::Info("stopped");

@@ -52,8 +52,9 @@ struct WatchedFile {
 }  // namespace
 
 struct Security::Impl {
-  Impl(const SecurityConfig& given, const Clock* with)
+  Impl(const SecurityConfig& given, bool unprotected, const Clock* with)
       : config(given),
+        insecure(unprotected),
         clock(with),
         authenticator({.tokens = {.issuer = given.auth_issuer, .audiences = given.auth_audiences},
                        .calls = Rate(given.calls_per_second),
@@ -67,15 +68,19 @@ struct Security::Impl {
   absl::Status Load(WatchedFile& file);
   void Look();
   void LookAtCertificate();
+  void RepeatInsecure();
   void Run();
 
   const SecurityConfig config;
+  const bool insecure;
   const Clock* const clock;
   std::unique_ptr<operations::AuditLog> audit;
   std::unique_ptr<operations::PolicyAccess> access;
   operations::Authenticator authenticator;
   std::vector<WatchedFile> files;  // the security thread's, once it runs
   int64_t warned_ms = 0;
+  bool warned_expired = false;
+  int64_t said_insecure_ms = 0;
 
   Mutex mutex;
   CondVar changed;
@@ -121,6 +126,7 @@ absl::Status Security::Impl::Open() {
     }
     LookAtCertificate();
   }
+  RepeatInsecure();
   thread = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
@@ -151,6 +157,17 @@ void Security::Impl::Look() {
         .Set(file.bad ? 1 : 0);
   }
   if (config.tls()) LookAtCertificate();
+  RepeatInsecure();
+}
+
+void Security::Impl::RepeatInsecure() {
+  const int64_t now_ms = clock->MonotonicMs();
+  if (!insecure || (said_insecure_ms != 0 && now_ms - said_insecure_ms < kWarnEveryMs)) return;
+  said_insecure_ms = now_ms;
+  log::Warning(
+      "--insecure: whoever reaches this node may do everything, and can read and change "
+      "what is said to it, unless TLS and a policy are configured all the same",
+      {{"tls", config.tls()}, {"policy", config.authenticates()}});
 }
 
 void Security::Impl::LookAtCertificate() {
@@ -164,9 +181,12 @@ void Security::Impl::LookAtCertificate() {
   const int64_t warn_ms = std::min(kWeekMs, (facts->not_after_ms - facts->not_before_ms) / 5);
   if (left_ms > warn_ms) return;
   const int64_t monotonic_ms = clock->MonotonicMs();
-  if (warned_ms != 0 && monotonic_ms - warned_ms < kWarnEveryMs) return;
+  const bool expired = left_ms <= 0;
+  if (warned_ms != 0 && expired == warned_expired && monotonic_ms - warned_ms < kWarnEveryMs)
+    return;
   warned_ms = monotonic_ms;
-  log::Warning(left_ms > 0 ? "the certificate expires soon" : "the certificate has expired",
+  warned_expired = expired;
+  log::Warning(expired ? "the certificate has expired" : "the certificate expires soon",
                {{"file", config.tls_cert}, {"seconds_left", left_ms / 1000}});
 }
 
@@ -194,8 +214,8 @@ Security::~Security() {
 }
 
 absl::StatusOr<std::unique_ptr<Security>> Security::Start(const SecurityConfig& config,
-                                                          const Clock* clock) {
-  auto impl = std::make_unique<Impl>(config, clock);
+                                                          bool insecure, const Clock* clock) {
+  auto impl = std::make_unique<Impl>(config, insecure, clock);
   RETURN_IF_ERROR(impl->Open());
   return std::unique_ptr<Security>(new Security(std::move(impl)));
 }

@@ -1,7 +1,7 @@
 // What keeps the wrong ones out, wired: policy, keys, audit log, certificates; and the thread that
 // looks whether their files have changed.
 //
-//   ASSIGN_OR_RETURN(auto security, Security::Start(config.security, &clock));
+//   ASSIGN_OR_RETURN(auto security, Security::Start(config.security, config.insecure, &clock));
 //   security->access()           -> operations
 //   security->authenticator()    -> api
 //
@@ -26,8 +26,9 @@ namespace registryd::server {
 class Security {
  public:
   // INVALID_ARGUMENT: a file is wrong. UNAVAILABLE: the audit log cannot be opened.
+  // `insecure`: it is allowed to listen unprotected, and says so in the log every hour.
   static absl::StatusOr<std::unique_ptr<Security>> Start(const SecurityConfig& config,
-                                                         const Clock* clock);
+                                                         bool insecure, const Clock* clock);
   ~Security();
 
   operations::PolicyAccess* access();

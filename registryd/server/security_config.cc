@@ -56,12 +56,29 @@ void AddSecurityOptions(CLI::App& app, SecurityConfig* config) {
       "Renewal frames a second of one identity; 0: no limit")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
+  add("limit-connections", config->connections,
+      "Connections of clients; 0: as many as the process may have files for, but 512")
+      ->capture_default_str();
+  add("limit-address-connections", config->connections_per_address,
+      "Connections from one address; 0: no limit")
+      ->capture_default_str();
+  add("limit-subscriptions", config->subscriptions,
+      "Watched scopes of one identity at once; 0: no limit")
+      ->capture_default_str();
   add("limit-streams", config->streams_per_connection, "Calls at once on one connection")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
   add("limit-namespace-instances", config->instances_per_namespace,
       "Instances in one namespace; 0: no limit")
       ->capture_default_str();
+  add("limit-identity-instances", config->instances_per_identity,
+      "Instances on the leases of one identity; 0: no limit")
+      ->capture_default_str();
+  app.add_flag("--http-open", config->open_pages,
+               "Others may read the pages of --http-listen, which have no TLS and ask nobody who "
+               "they are")
+      ->envname("REGISTRYD_HTTP_OPEN")
+      ->group("Security");
 }
 
 absl::Status CheckSecurity(const SecurityConfig& config, const std::vector<Exposure>& exposures,
@@ -101,7 +118,8 @@ absl::Status CheckSecurity(const SecurityConfig& config, const std::vector<Expos
         }
         break;
       case Exposure::Door::kPages:
-        missing = "TLS, which this port does not have";
+        if (!config.open_pages)
+          missing = "TLS, which the pages do not have (--http-open allows it)";
         break;
     }
     if (missing.empty()) continue;

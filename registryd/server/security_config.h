@@ -31,8 +31,13 @@ struct SecurityConfig {
 
   double calls_per_second = 0;  // of one identity; 0: no limit
   double renewals_per_second = 0;
+  size_t connections = 0;  // 0: as many as the process may have files for
+  size_t connections_per_address = 0;
   int streams_per_connection = 1'000;
+  size_t subscriptions = 100'000;        // of one identity
   uint64_t instances_per_namespace = 0;  // 0: no limit
+  uint64_t instances_per_identity = 0;
+  bool open_pages = false;  // --http-listen may be reached by others
 
   bool tls() const { return !tls_cert.empty(); }
   bool authenticates() const { return !auth_policy.empty(); }

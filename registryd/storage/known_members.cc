@@ -43,6 +43,12 @@ absl::StatusOr<std::unique_ptr<KnownMembers>> KnownMembers::Open(const std::stri
 absl::Status KnownMembers::Meet(NodeId node, const std::string& name, uint64_t data_id) {
   MutexLock lock(mutex_);
   Member& member = members_[node];
+  // With certificates this is what binds an id to the name that was proved.
+  if (!member.name.empty() && member.name != name) {
+    return absl::PermissionDeniedError(Text("node ", node, " is \"", member.name, "\", and \"",
+                                            name,
+                                            "\" says it is that node; a name does not change"));
+  }
   if (member.data_id == data_id) return absl::OkStatus();
   if (member.data_id != 0) {
     return absl::FailedPreconditionError(

@@ -45,6 +45,14 @@ TEST_F(KnownMembersTest, AMemberWithOtherDataIsRefusedByNameAlsoAfterARestart) {
   }
 }
 
+TEST_F(KnownMembersTest, ANodeKeepsItsName) {
+  auto known = Open(5);
+  known->Name(NodeId(2), "b");
+  EXPECT_EQ(known->Meet(NodeId(2), "c", 11).code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(known->Meet(NodeId(2), "b", 11).ok());
+  EXPECT_EQ(known->Meet(NodeId(2), "c", 11).code(), absl::StatusCode::kPermissionDenied);
+}
+
 TEST_F(KnownMembersTest, ANameAloneIsNoMeeting) {
   auto known = Open();
   known->Name(NodeId(2), "b");
