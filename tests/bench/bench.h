@@ -101,6 +101,7 @@ void Registrations(Bench& bench);
 void Batches(Bench& bench);
 void Renewals(Bench& bench);
 void Watches(Bench& bench);
+void Security(Bench& bench);  // plain text, certificates, tokens
 void Expiries(Bench& bench);  // many leases that fall silent at once
 void Growths(Bench& bench);  // restart time and memory over the number of instances
 

@@ -134,13 +134,15 @@ std::string ToText(const Bytes& bytes) {
   return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
 }
 
-Load::Load(const std::string& address, size_t channels) {
+Load::Load(const std::string& address, size_t channels,
+           std::shared_ptr<grpc::ChannelCredentials> credentials) {
+  if (credentials == nullptr) credentials = grpc::InsecureChannelCredentials();
   for (size_t i = 0; i < channels; ++i) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection each
     arguments.SetMaxReceiveMessageSize(-1);
-    stubs_.push_back(std::make_unique<Stub>(
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments)));
+    stubs_.push_back(
+        std::make_unique<Stub>(grpc::CreateCustomChannel(address, credentials, arguments)));
   }
 }
 

@@ -49,7 +49,9 @@ struct WatchLoad {
 
 class Load {
  public:
-  Load(const std::string& address, size_t channels);
+  // Without credentials: plain text.
+  Load(const std::string& address, size_t channels,
+       std::shared_ptr<grpc::ChannelCredentials> credentials = nullptr);
   Measured Unary(const UnaryLoad& load, double seconds);
   Measured Frames(const FrameLoad& load, double seconds);
   // Per second: changes that have reached every subscription. Latency: from the call to the last.

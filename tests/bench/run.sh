@@ -3,7 +3,7 @@
 # be had, beside etcd and ZooKeeper, in one run.
 #
 #   tests/bench/run.sh                      all workloads
-#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch expire growth
+#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch security expire growth
 #   tests/bench/run.sh --without-peers ...  registryd and the do-nothing server only
 #   tests/bench/run.sh --rounds 9 ...       other options of registry_bench: --rounds N --seconds S --largest N
 #   tests/bench/run.sh --smoke              seconds; shows that it works, measures nothing
@@ -48,5 +48,5 @@ fi
 if [[ $with_peers -eq 1 ]]; then options+=(--peers); fi
 
 cmake --preset release >/dev/null
-cmake --build --preset release --target registryd do_nothing_server registry_bench
+cmake --build --preset release --target registryd registry-cli do_nothing_server registry_bench
 exec build/release/bin/registry_bench --out "build/bench/$(date +%F-%H%M%S)" "${options[@]}"

@@ -20,7 +20,8 @@ std::string NextNet() {
 
 }  // namespace
 
-Cluster::Cluster(size_t size, std::vector<std::string> flags, const NetworkNamespaces* networks)
+Cluster::Cluster(size_t size, std::vector<std::string> flags, const NetworkNamespaces* networks,
+                 const FlagsOf& flags_of)
     : networks_(networks), net_(networks == nullptr ? NextNet() : networks->net()) {
   std::string all;
   for (size_t i = 0; i < size; ++i) {
@@ -29,6 +30,10 @@ Cluster::Cluster(size_t size, std::vector<std::string> flags, const NetworkNames
   for (size_t i = 0; i < size; ++i) {
     std::vector<std::string> own = {"--initial-cluster", all};
     own.insert(own.end(), flags.begin(), flags.end());
+    if (flags_of) {
+      const std::vector<std::string> more = flags_of(name(i));
+      own.insert(own.end(), more.begin(), more.end());
+    }
     AddMember(std::move(own));
   }
 }

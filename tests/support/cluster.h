@@ -9,6 +9,7 @@
 // the same time do not meet. Member i is called "n<i>". Threads: the test's own, as Daemon.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,8 +28,10 @@ namespace registryd::testing {
 class Cluster {
  public:
   // `networks`: each member lives in its own; outlives the cluster.
+  // `flags_of`: more flags of the member of that name.
+  using FlagsOf = std::function<std::vector<std::string>(const std::string& name)>;
   explicit Cluster(size_t size, std::vector<std::string> flags = {},
-                   const NetworkNamespaces* networks = nullptr);
+                   const NetworkNamespaces* networks = nullptr, const FlagsOf& flags_of = nullptr);
 
   // All of them at once; true when all serve.
   [[nodiscard]] bool Start();

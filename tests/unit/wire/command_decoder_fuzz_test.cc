@@ -2,6 +2,7 @@
 // asserted here: the entry aborts, or a sanitizer does.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <iostream>
 #include <random>
 #include <string>
@@ -10,6 +11,7 @@
 #include "registryd/wire/command_codec.h"
 #include "tests/fuzz/command_decoder_fuzz.cc"
 #include "tests/support/random_command.h"
+#include "tests/support/temp_dir.h"
 
 namespace registryd::wire {
 namespace {
@@ -36,6 +38,19 @@ class CommandDecoderFuzzTest : public ::testing::Test {
   core::Registry registry_;
   google::protobuf::LogSilencer silence_;  // it writes a line for each text that is not UTF-8
 };
+
+// The corpus of the hour's run (tests/fuzz/run.sh) stays one of commands that are read.
+TEST_F(CommandDecoderFuzzTest, Corpus) {
+  int files = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(REGISTRYD_FUZZ_CORPUS "/command_decoder")) {
+    const std::string bytes = testing::ReadFile(file.path());
+    EXPECT_TRUE(DecodeCommand(bytes).ok()) << file.path();
+    Feed(bytes);
+    ++files;
+  }
+  EXPECT_GT(files, 5);
+}
 
 TEST_F(CommandDecoderFuzzTest, Truncations) {
   for (int i = 0; i < 50; ++i) {
