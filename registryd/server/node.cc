@@ -462,6 +462,8 @@ absl::Status Node::Impl::StartServers() {
                       out->set_uptime_ms(clock.MonotonicMs() - started_ms);
                       member_status->Describe(out, std::move(done));
                     },
+                .access = security->access(),
+                .node_name = identity.name,
                 .authenticator = security->authenticator(),
                 .tls = security->tls_files(),
                 .require_client_cert =
