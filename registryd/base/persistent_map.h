@@ -151,19 +151,22 @@ class PersistentMap {
     return *link;
   }
 
-  // Moves the upper half of an overfull node into a new right neighbour.
-  std::shared_ptr<Node> Split(Node& node) {
+  // Moves the upper half of an overfull node into a new right neighbour; where its newest entry is
+  // its last (`grew_at`), only that one: whoever inserts in order leaves full nodes behind.
+  std::shared_ptr<Node> Split(Node& node, size_t grew_at) {
     if (node.size() <= kNodeMax) return nullptr;
     auto right = std::make_shared<Node>(edit_);
-    const auto half = static_cast<std::ptrdiff_t>(node.size() / 2);
-    auto move_half = [half](auto& from, auto& to) {
-      to.assign(std::make_move_iterator(from.begin() + half), std::make_move_iterator(from.end()));
-      from.erase(from.begin() + half, from.end());
+    const bool in_order = grew_at + 1 == node.size();
+    const auto keep = static_cast<std::ptrdiff_t>(in_order ? kNodeMax : node.size() / 2);
+    auto move_rest = [keep](auto& from, auto& to) {
+      to.assign(std::make_move_iterator(from.begin() + keep), std::make_move_iterator(from.end()));
+      from.erase(from.begin() + keep, from.end());
+      from.shrink_to_fit();
     };
     if (node.leaf()) {
-      move_half(node.values, right->values);
+      move_rest(node.values, right->values);
     } else {
-      move_half(node.children, right->children);
+      move_rest(node.children, right->children);
     }
     return right;
   }
@@ -173,11 +176,10 @@ class PersistentMap {
     if (!node.leaf()) {
       const size_t child = ChildFor(node, Traits::Key(value));
       std::shared_ptr<Node> right = PutInto(node.children[child], std::move(value));
-      if (right != nullptr) {
-        node.children.insert(node.children.begin() + static_cast<std::ptrdiff_t>(child) + 1,
-                             std::move(right));
-      }
-      return Split(node);
+      if (right == nullptr) return nullptr;
+      node.children.insert(node.children.begin() + static_cast<std::ptrdiff_t>(child) + 1,
+                           std::move(right));
+      return Split(node, child + 1);
     }
     const std::string_view key = Traits::Key(value);
     const size_t at = LowerBound(node, key);
@@ -187,7 +189,7 @@ class PersistentMap {
     }
     node.values.insert(node.values.begin() + static_cast<std::ptrdiff_t>(at), std::move(value));
     ++size_;
-    return Split(node);
+    return Split(node, at);
   }
 
   void EraseFrom(std::shared_ptr<Node>& link, std::string_view key) {

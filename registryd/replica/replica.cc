@@ -19,8 +19,9 @@ constexpr size_t kWaitersMax = 65'536;
 }  // namespace
 
 absl::Status Replica::Load() {
-  ASSIGN_OR_RETURN(const auto position, store_->Load(&registry_));
-  builder_.AddAll(registry_);
+  const auto add = [this](const core::InstancePtr& instance) { builder_.Load(instance); };
+  ASSIGN_OR_RETURN(const auto position, store_->Load(&registry_, add));
+  builder_.LoadRecords(registry_);
   Publish(position.index);
   parts_.hub->Flush(registry_.counters().revision);
   return absl::OkStatus();

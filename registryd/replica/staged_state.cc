@@ -14,12 +14,15 @@ absl::StatusOr<std::unique_ptr<StagedState>> StagedState::Load(
   staged->record_ = std::move(record);
   staged->generation_ = generation;
   staged->store_ = std::move(store);
-  ASSIGN_OR_RETURN(const auto position, staged->store_->Load(&staged->registry_));
+  const auto add = [&staged](const core::InstancePtr& instance) {
+    staged->builder_.Load(instance);
+  };
+  ASSIGN_OR_RETURN(const auto position, staged->store_->Load(&staged->registry_, add));
   if (position.index != staged->record_.index || position.term != staged->record_.term) {
     return absl::DataLossError(Text("a snapshot says that it is of entry ", staged->record_.index,
                                     " and holds the state of entry ", position.index));
   }
-  staged->builder_.AddAll(staged->registry_);
+  staged->builder_.LoadRecords(staged->registry_);
   staged->builder_.Build(staged->registry_.counters(), staged->registry_.lease_count(),
                          staged->registry_.silent_lease_count());
   return staged;

@@ -1,5 +1,6 @@
 #include "registryd/replica/view.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "registry/v1/discovery.pb.h"
@@ -90,7 +91,7 @@ ServiceView& ViewBuilder::Open(std::string_view service_name) {
 
 void ViewBuilder::Add(const core::InstanceChange& change, Revision revision) {
   ServiceView& service = Open(change.name().service_name());
-  service.changed = revision;
+  service.changed = std::max(service.changed, revision);
   if (change.before != nullptr) {
     --service.by_health[static_cast<size_t>(change.before->health())];
   }
@@ -112,10 +113,7 @@ void ViewBuilder::AddRecord(const core::ServiceChange& change) {
   }
 }
 
-void ViewBuilder::AddAll(const core::Registry& registry) {
-  registry.ForEachInstance([this](const core::InstancePtr& instance) {
-    Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
-  });
+void ViewBuilder::LoadRecords(const core::Registry& registry) {
   registry.ForEachRecord([this](const core::ServiceRecordPtr& record) {
     AddRecord({record->name, record});
   });

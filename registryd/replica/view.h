@@ -103,8 +103,12 @@ class ViewBuilder {
   // `revision` is the one that the change was made at.
   void Add(const core::InstanceChange& change, Revision revision);
   void AddRecord(const core::ServiceChange& change);
-  // A whole state, into an empty builder.
-  void AddAll(const core::Registry& registry);
+  // A state that is loaded into an empty builder: its instances one by one, cheapest in the order of
+  // the names, and then the services' own records.
+  void Load(const core::InstancePtr& instance) {
+    Add({nullptr, instance, core::Cause::kRegister}, instance->changed);
+  }
+  void LoadRecords(const core::Registry& registry);
   std::shared_ptr<const View> Build(const core::Counters& counters, uint64_t leases,
                                     uint64_t silent_leases = 0);
 

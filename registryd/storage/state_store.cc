@@ -136,7 +136,7 @@ struct StateStore::Impl {
     return !iterator->Valid();
   }
   absl::StatusOr<std::optional<wire::StoredState>> LoadState();
-  absl::Status LoadRecords(core::Registry* registry);
+  absl::Status LoadRecords(core::Registry* registry, EachInstance each);
   absl::Status LoadHistoryPosition();
   // The range's changes: the instances as they are now, and the history of each.
   void PutChanges(const core::Outcome& outcome);
@@ -178,13 +178,14 @@ absl::StatusOr<std::optional<wire::StoredState>> StateStore::Impl::LoadState() {
   return std::optional(*std::move(state));
 }
 
-absl::Status StateStore::Impl::LoadRecords(core::Registry* registry) {
-  RETURN_IF_ERROR(
-      ForEach(kInstances, "instance", [registry](std::string_view key, std::string_view value) {
+absl::Status StateStore::Impl::LoadRecords(core::Registry* registry, EachInstance each) {
+  RETURN_IF_ERROR(ForEach(
+      kInstances, "instance", [registry, each](std::string_view key, std::string_view value) {
         ASSIGN_OR_RETURN(core::InstancePtr instance, wire::DecodeInstanceRecord(value));
         if (instance->name().text() != key) {
           return absl::DataLossError(Text("holds another instance, ", instance->name().text()));
         }
+        each(instance);
         registry->LoadInstance(std::move(instance));
         return absl::OkStatus();
       }));
@@ -225,10 +226,10 @@ absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const std::string& 
   return std::unique_ptr<StateStore>(new StateStore(std::make_unique<Impl>(std::move(database))));
 }
 
-absl::StatusOr<StateStore::Position> StateStore::Load(core::Registry* registry) {
+absl::StatusOr<StateStore::Position> StateStore::Load(core::Registry* registry, EachInstance each) {
   ASSIGN_OR_RETURN(const std::optional<wire::StoredState> state, impl_->LoadState());
   if (!state) return Position();
-  RETURN_IF_ERROR(impl_->LoadRecords(registry));
+  RETURN_IF_ERROR(impl_->LoadRecords(registry, each));
   RETURN_IF_ERROR(impl_->LoadHistoryPosition());
   if (absl::Status status = registry->FinishLoad(state->counters); !status.ok()) {
     return impl_->database->Damaged(std::string(status.message()));

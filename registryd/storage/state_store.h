@@ -39,6 +39,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "registryd/consensus/types.h"
@@ -79,8 +80,14 @@ class StateStore {
     Term term;
     friend bool operator==(const Position&, const Position&) = default;
   };
-  // Fills `registry`, which must be empty. A new store leaves it empty and answers {0, 0}.
-  virtual absl::StatusOr<Position> Load(core::Registry* registry);
+  // Fills `registry`, which must be empty. A new store leaves it empty and answers {0, 0}. `each`
+  // sees every instance in the order of the names, which lets others build what is sorted by them
+  // in one sweep; it may have seen some when Load fails.
+  using EachInstance = absl::FunctionRef<void(const core::InstancePtr&)>;
+  virtual absl::StatusOr<Position> Load(core::Registry* registry, EachInstance each);
+  absl::StatusOr<Position> Load(core::Registry* registry) {
+    return Load(registry, [](const core::InstancePtr&) {});
+  }
   // The batch may be empty: then only the position moves on. It is left as it is; Clear it for the
   // next range.
   virtual void Commit(StateBatch& batch, const core::Counters& counters, Position position);

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace registryd {
 namespace {
@@ -45,6 +46,20 @@ TEST(PersistentMap, FindsReplacesAndErases) {
   EXPECT_TRUE(map.empty());
   map.Put({"c", 4});
   EXPECT_EQ(map.size(), 1u);
+}
+
+TEST(PersistentMap, EntriesThatComeInOrderFillTheirLeaves) {
+  Map map;
+  for (int i = 0; i < 10'000; ++i) map.Put({std::to_string(10'000 + i), i});
+  std::vector<size_t> leaves;
+  map.ForEachLeaf([&](const std::vector<Entry>& values, const NoLeafCache&) {
+    leaves.push_back(values.size());
+  });
+  ASSERT_EQ(leaves.size(), (10'000 + Map::kLeafMax - 1) / Map::kLeafMax);
+  leaves.pop_back();
+  for (const size_t leaf : leaves) EXPECT_EQ(leaf, Map::kLeafMax);
+  for (int i = 0; i < 10'000; ++i) EXPECT_TRUE(map.Erase(std::to_string(10'000 + i)));
+  EXPECT_TRUE(map.empty());
 }
 
 TEST(PersistentMap, WalksFromAKey) {
