@@ -333,10 +333,9 @@ void Node::Impl::StartChecks() {
         asker->Ask(check, std::move(done));
       },
       [this] {
+        const auto configuration = raft->status().configuration;  // which may be replaced meanwhile
         std::vector<NodeId> members;
-        for (const consensus::Server& server : *raft->status().configuration) {
-          members.push_back(server.id);
-        }
+        for (const auto& server : *configuration) members.push_back(server.id);
         presence->Ask(members);
         return presence->Present();
       });
