@@ -219,6 +219,7 @@ absl::Status StateStore::Impl::LoadRecords(core::Registry* registry, EachInstanc
 }
 
 StateStore::StateStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StateStore::StateStore() = default;
 StateStore::~StateStore() = default;
 
 absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(const std::string& dir) {

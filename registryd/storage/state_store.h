@@ -106,7 +106,7 @@ class StateStore {
   virtual absl::StatusOr<size_t> DropHistory(size_t entries_max);
 
  protected:
-  StateStore() = default;  // for the simulator's, which lies in memory
+  StateStore();  // for the simulator's, which lies in memory
 
  private:
   struct Impl;

@@ -261,7 +261,7 @@ class RegistryChaos {
       }
       for (const auto& client : clients_) {
         const core::InstancePtr found = registry.Find(client->name);
-        const bool served = found != nullptr && found->health == core::Health::kPassing;
+        const bool served = found != nullptr && found->health() == core::Health::kPassing;
         if (client->dead && served) {
           checks_.Fail(Text("node ", id, " still serves the dead ", client->name.text()));
         }

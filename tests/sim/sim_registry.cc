@@ -22,7 +22,7 @@ class ReplayStore final : public storage::StateStore {
  public:
   explicit ReplayStore(std::vector<LogEntry> entries) : entries_(std::move(entries)) {}
 
-  absl::StatusOr<Position> Load(core::Registry* registry) override {
+  absl::StatusOr<Position> Load(core::Registry* registry, EachInstance each) override {
     registry->SetCluster(kSimCluster);
     for (const LogEntry& entry : entries_) {
       if (entry.type != consensus::EntryType::kCommand) continue;
@@ -30,6 +30,7 @@ class ReplayStore final : public storage::StateStore {
       registry->Apply({decoded.time_ms, entry.term, decoded.request, std::move(decoded.actor)},
                       decoded.command);
     }
+    registry->ForEachInstance(each);
     if (entries_.empty()) return Position();
     return Position{LogIndex(entries_.size()), entries_.back().term};
   }
@@ -63,6 +64,8 @@ class SimRegistry::Watching final : public replica::Observer {
  private:
   RegistryChecks* const checks_;
 };
+
+SimRegistry::SimRegistry(NodeId id, RegistryChecks* checks) : id_(id), checks_(checks) {}
 
 SimRegistry::~SimRegistry() { Crash(); }
 

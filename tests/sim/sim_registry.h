@@ -44,7 +44,7 @@ class SimRegistry final : public SimApplication, public consensus::Proposer {
  public:
   static constexpr int64_t kRemoveAfterMs = 3'000;
 
-  SimRegistry(NodeId id, RegistryChecks* checks) : id_(id), checks_(checks) {}
+  SimRegistry(NodeId id, RegistryChecks* checks);
   ~SimRegistry() override;
   void Attach(SimCluster* cluster) { cluster_ = cluster; }
 
