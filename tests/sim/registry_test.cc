@@ -35,6 +35,8 @@ struct Client {
   int64_t ttl_ms = 0;
   bool dead = false;
   bool registered = false;
+  uint64_t sequence = 1;  // of its registration; another one where the first was in vain
+  bool renewed = false;   // since it registered
   LeaseEpoch epoch;
   uint64_t tries = 0;
   // Renewals that were taken, to see how long it was without one.
@@ -121,8 +123,8 @@ class RegistryChaos {
       ++expired_;
       const Client* client = ClientOf(change.name());
       if (client == nullptr || client->dead) continue;
-      // An owner whose registration was never answered does not know that it has a lease.
-      if (!client->registered) continue;
+      // An owner whose registration was answered late, or never, had no time to renew.
+      if (!client->renewed) continue;
       checks_.Fail(Text("the live instance ", change.name().text(), " was expired; it renewed ",
                         world().MonotonicMs() - client->renewed_ms, " ms ago"));
     }
@@ -138,20 +140,23 @@ class RegistryChaos {
       const core::Command command = core::Register{
           {std::move(spec)}, core::LeaseClaim{client.lease, client.ttl_ms, Text(client.number)}};
       cluster_->ProposeCommand(
-          leader, wire::EncodeCommand({client.number, 1}, "test", command),
-          [this, &client](absl::StatusOr<consensus::Applied> applied) {
-            if (!applied.ok() || client.registered) return;
+          leader, wire::EncodeCommand({client.number, client.sequence}, "test", command),
+          [this, &client, sequence = client.sequence](absl::StatusOr<consensus::Applied> applied) {
+            if (!applied.ok() || client.registered || client.sequence != sequence) return;
             const auto& reply = *static_cast<const core::Reply*>(applied->reply.get());
             if (!reply.status.ok()) {
               return checks_.Fail(Text(client.name.text(), ": ", reply.status.ToString()));
             }
             const auto* registered = std::get_if<core::RegisterReply>(&reply.value);
             // Repeated after its lease had run out unheard of: it begins anew.
-            if (registered == nullptr || !registered->lease) return;
+            if (registered == nullptr || !registered->lease) {
+              ++client.sequence;
+              return;
+            }
             client.epoch = registered->lease->epoch;
             client.registered = true;
             client.renewed_ms = world().MonotonicMs();
-            Renew(client);
+            world().After(0, [this, &client] { Renew(client); });
           });
     }
     world().After(1'000'000, [this, &client] { Register(client); });
@@ -168,11 +173,18 @@ class RegistryChaos {
             {client.lease, client.epoch}, [this, &client, number](liveness::RenewalAnswer answer) {
               if (client.tries != number || client.dead) return;
               if (!answer.accepted) return Again(client, number, 100);
+              if (!answer.lost.empty() && !client.renewed) {
+                client.registered = false;
+                ++client.sequence;
+                ++client.tries;
+                return Register(client);
+              }
               if (!answer.lost.empty()) {
                 return checks_.Fail(
                     Text(client.name.text(), " renews and is told that its lease is lost"));
               }
               ++renewals_;
+              client.renewed = true;
               client.renewed_ms = world().MonotonicMs();
               Again(client, ++client.tries, client.ttl_ms / 3);
             });
