@@ -1,5 +1,6 @@
 #include "tests/sim/sim_registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -30,7 +31,12 @@ class ReplayStore final : public storage::StateStore {
       registry->Apply({decoded.time_ms, entry.term, decoded.request, std::move(decoded.actor)},
                       decoded.command);
     }
-    registry->ForEachInstance(each);
+    std::vector<core::InstancePtr> instances;
+    registry->ForEachInstance(
+        [&](const core::InstancePtr& instance) { instances.push_back(instance); });
+    std::sort(instances.begin(), instances.end(),
+              [](const auto& a, const auto& b) { return a->name() < b->name(); });
+    for (const core::InstancePtr& instance : instances) each(instance);
     if (entries_.empty()) return Position();
     return Position{LogIndex(entries_.size()), entries_.back().term};
   }
