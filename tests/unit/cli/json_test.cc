@@ -200,6 +200,7 @@ TEST(JsonTest, StatusSortsItsMembers) {
   "instances": 2,
   "leases": 3,
   "uptime_ms": 1500,
+  "feature_level": 0,
   "members": [
     {
       "name": "n1",
@@ -212,7 +213,8 @@ TEST(JsonTest, StatusSortsItsMembers) {
       "digest": "ffffffffffffffff",
       "reachable": true,
       "lag_ms": 0,
-      "suffrage": "voter"
+      "suffrage": "voter",
+      "divergence": ""
     },
     {
       "name": "n2",
@@ -225,7 +227,8 @@ TEST(JsonTest, StatusSortsItsMembers) {
       "digest": "0000000000000008",
       "reachable": true,
       "lag_ms": 0,
-      "suffrage": "voter"
+      "suffrage": "voter",
+      "divergence": ""
     }
   ]
 }
