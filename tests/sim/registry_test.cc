@@ -90,6 +90,7 @@ class RegistryChaos {
       }
     }
     for (size_t i = 0; i < watchers_.size(); ++i) Watch(i);
+    Change();
     Break();
     world().RunFor(10'000'000);
     working_ = false;
@@ -194,6 +195,25 @@ class RegistryChaos {
     world().After(ms * 1000, [this, &client, number] {
       if (client.tries == number) Renew(client);
     });
+  }
+
+  // Something is always going on, and the logs are cut behind it.
+  void Change() {
+    if (!working_) return;
+    const NodeId leader = cluster_->Leader();
+    if (leader) {
+      const Client& client = *clients_[world().Random() % clients_.size()];
+      core::Update update;
+      update.target.name = client.name;
+      update.weight = static_cast<uint32_t>(world().Between(1, 1'000));
+      cluster_->ProposeCommand(leader, wire::EncodeCommand({1'000, ++changes_}, "test", update),
+                               [](const absl::StatusOr<consensus::Applied>&) {});
+    }
+    if (world().Chance(5)) {
+      const auto ids = cluster_->ids();
+      cluster_->CutLog(ids[world().Random() % ids.size()]);
+    }
+    world().After(world().Between(5'000, 60'000), [this] { Change(); });
   }
 
   void Watch(size_t i) {
@@ -302,6 +322,7 @@ class RegistryChaos {
   std::vector<std::unique_ptr<SimWatcher>> watchers_;
   std::map<size_t, size_t> at_;
   bool working_ = true;
+  uint64_t changes_ = 0;
   size_t renewals_ = 0;
   size_t expired_ = 0;
 };

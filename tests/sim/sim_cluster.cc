@@ -536,7 +536,13 @@ void SimCluster::Machine::Install(std::unique_ptr<consensus::StagedSnapshot> sna
 }
 
 void SimCluster::Machine::OnLeadership(const Leadership& leadership) {
-  if (node->application != nullptr) node->application->OnLeadership(leadership);
+  if (node->application == nullptr) return;
+  // After everything that was handed over before, as the loop does it.
+  last_apply_us = std::max(last_apply_us, cluster->world_.now_us());
+  cluster->world_.At(last_apply_us, [this, leadership, life = node->life] {
+    if (life != node->life) return;
+    cluster->RunOn(*node, [this, leadership] { node->application->OnLeadership(leadership); });
+  });
 }
 
 // As the daemon does: the node ends.
