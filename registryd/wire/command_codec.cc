@@ -526,6 +526,11 @@ absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes) {
   ASSIGN_OR_RETURN(out.command, CommandFromProto(*body));
   out.request = {body->client_id(), body->sequence()};
   out.actor = body->actor();
+  const auto* raise = std::get_if<core::RaiseFeatureLevel>(&out.command);
+  if (raise != nullptr && raise->level != out.feature_level) {
+    return absl::DataLossError(Text("an envelope of feature level ", out.feature_level,
+                                    " announces level ", raise->level));
+  }
   return out;
 }
 
