@@ -8,7 +8,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "registry/v1/discovery.pb.h"
 #include "tests/bench/bench.h"
@@ -61,29 +63,19 @@ Side Calls(const Way& way, const char* method, size_t outstanding,
           }};
 }
 
-// Each call on a connection of its own: the handshake is part of it.
+// Each call on a connection of its own, made and closed by a thread of its own: the handshake is part
+// of it.
 Side Connections(const Way& way, size_t outstanding) {
-  return {&way.server, [&way, outstanding](double seconds) {
-            const std::string request = LookupMessage();
-            return Drive({.outstanding = outstanding}, seconds,
-                         [&way, request](size_t, uint64_t, Done done) {
-                           struct Call {
-                             std::unique_ptr<Stub> stub;
-                             grpc::ClientContext context;
-                             Bytes request;
-                             Bytes response;
-                           };
-                           auto call = std::make_shared<Call>();
-                           call->stub = std::make_unique<Stub>(
-                               testing::FreshChannel(way.server.address, way.credentials));
-                           call->request = ToBytes(request);
-                           call->stub->UnaryCall(
-                               &call->context, kLookup, {}, &call->request, &call->response,
-                               [call, done = std::move(done)](const grpc::Status& status) {
-                                 done(status.ok() ? std::string() : status.error_message() + ".");
-                               });
-                         });
-          }};
+  return {
+      &way.server, [&way, outstanding](double seconds) {
+        return Drive({.outstanding = outstanding}, seconds, [&way](size_t, uint64_t, Done done) {
+          std::thread([&way, done = std::move(done)] {
+            grpc::Status status = testing::CallLookup(
+                testing::FreshChannel(way.server.address, way.credentials), "default", kService);
+            done(status.ok() ? std::string() : status.error_message() + ".");
+          }).detach();
+        });
+      }};
 }
 
 }  // namespace
