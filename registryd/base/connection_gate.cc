@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<ConnectionGate>> ConnectionGate::Listen(const std
 
 absl::Status ConnectionGate::Bind(const std::string& host, int port) {
   const auto failed = [&](std::string_view why) {
-    return absl::UnavailableError(Text("cannot listen on ", host, " port ", port, ": ", why,
+    return absl::UnavailableError(Text("cannot listen on ", host, ":", port, ": ", why,
                                        "; choose another address with --listen (port 0: any)"));
   };
   addrinfo hints{};

@@ -130,7 +130,7 @@ TEST(DamageTest, G10AFlippedByteInATableFileIsNamedAndTheDaemonDoesNotStart) {
   ASSERT_TRUE(daemon.Start()) << daemon.Log();
   {
     Stubs stubs(daemon.address());
-    for (int i = 0; i < 50; ++i) ASSERT_TRUE(Register(stubs, "i-" + std::to_string(i), 200).ok());
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(Register(stubs, "i-" + std::to_string(i), 8).ok());
   }
   ASSERT_EQ(daemon.Stop(), 0) << daemon.Log();
   // A second start and stop turns what was in a log of RocksDB into tables.
