@@ -524,12 +524,6 @@ absl::StatusOr<DecodedCommand> DecodeCommand(std::string_view bytes) {
     return absl::DataLossError("the envelope holds no readable CommandBody");
   }
   ASSIGN_OR_RETURN(out.command, CommandFromProto(*body));
-  // Else a member that does not know the level would take part in raising it (LevelOf).
-  if (const auto* raise = std::get_if<core::RaiseFeatureLevel>(&out.command);
-      raise != nullptr && raise->level != out.feature_level) {
-    return absl::DataLossError(Text("a raise to feature level ", raise->level,
-                                    " in an envelope of level ", out.feature_level));
-  }
   out.request = {body->client_id(), body->sequence()};
   out.actor = body->actor();
   const auto* raise = std::get_if<core::RaiseFeatureLevel>(&out.command);
