@@ -55,7 +55,7 @@ for preset in "${presets[@]}"; do
   [[ $preset != clang ]] || continue
   say "$preset: test"
   before=$(running_programs "$preset")
-  UBSAN_OPTIONS=print_stacktrace=1 ctest --preset "$preset" -j2 --no-tests=error "${labels[@]}" "${ctest_arguments[@]}"
+  UBSAN_OPTIONS=print_stacktrace=1 LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp ctest --preset "$preset" -j2 --no-tests=error "${labels[@]}" "${ctest_arguments[@]}"
   left=$(comm -13 <(sort <<<"$before") <(running_programs "$preset" | sort))
   if [[ -n $left ]]; then
     printf 'tests/run.sh: the tests left processes behind:\n%s\n' "$left" >&2
