@@ -204,6 +204,7 @@ std::string StatusJson(const ClusterStatus& status) {
   json["leases"] = status.leases;
   json["uptime_ms"] = absl::ToInt64Milliseconds(status.uptime);
   json["feature_level"] = status.feature_level;
+  json["insecure"] = status.insecure;
   json["members"] = Json::array();
   std::vector<Member> members = status.members;
   std::sort(members.begin(), members.end(),

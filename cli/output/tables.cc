@@ -88,6 +88,9 @@ std::string StatusTable(const ClusterStatus& status, const TableColumns& columns
       status.leader.empty() ? "none: writes fail and nothing expires" : Printable(status.leader),
       "\nrevision  ", status.info.revision, ", ", lag, "\nholds     ", status.services,
       " services, ", status.instances, " instances, ", status.leases, " leases\n");
+  if (status.insecure) {
+    absl::StrAppend(&text, "security  --insecure: whoever reaches this node may do everything\n");
+  }
   if (columns.wide) absl::StrAppend(&text, "cluster   ", HexId(status.info.cluster_id), "\n");
 
   std::vector<std::string> header = {"MEMBER", "ROLE", "ADDRESS", "TERM", "APPLIED", "LAST", "LAG"};

@@ -164,6 +164,7 @@ absl::StatusOr<ClusterStatus> Admin::Status() {
   result.instances = response.instances();
   result.leases = response.leases();
   result.uptime = absl::Milliseconds(response.uptime_ms());
+  result.insecure = response.insecure();
   return result;
 }
 

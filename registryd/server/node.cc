@@ -72,7 +72,6 @@ constexpr size_t kFanOutThreads = 2;
 constexpr int64_t kLeaderPatienceMs = 5'000;
 // The loop ticks every 100 ms; one that has not for so long is stuck.
 constexpr int64_t kLoopStuckMs = 10'000;
-
 constexpr int64_t kSnapshotTickMs = 10;
 
 std::string HostName() {
@@ -456,6 +455,7 @@ absl::Status Node::Impl::StartServers() {
                 .describe =
                     [this](registry::v1::StatusResponse* out, absl::AnyInvocable<void() &&> done) {
                       out->set_node(identity.name);
+                      out->set_insecure(config.insecure);
                       out->set_version(kVersion);
                       out->set_feature_level(replica->view()->counters.feature_level);
                       out->set_uptime_ms(clock.MonotonicMs() - started_ms);

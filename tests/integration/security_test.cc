@@ -506,9 +506,13 @@ TEST(ExposureTest, AnInsecureDaemonSaysSo) {
   EXPECT_NE(daemon.Log().find("--insecure: whoever reaches this node"), std::string::npos);
   StatusResponse status;
   ASSERT_TRUE(Stubs(daemon.address()).Status(&status).ok());
+  EXPECT_TRUE(status.insecure());
   EXPECT_NE(RunProgram({"/usr/bin/curl", "-s", "http://" + daemon.http_address() + "/metrics"})
                 .out.find("registryd_insecure 1"),
             std::string::npos);
+  const Finished shown =
+      RunProgram({BinDir() + "/registry-cli", "--server", daemon.address(), "status"});
+  EXPECT_NE(shown.out.find("--insecure"), std::string::npos) << shown.out << shown.err;
 }
 
 TEST(ExposureTest, ADaemonThatOthersCanReachRefusesToStartUnsecured) {

@@ -58,6 +58,7 @@ struct ClusterStatus {
   uint64_t instances = 0;
   uint64_t leases = 0;
   absl::Duration uptime = {};
+  bool insecure = false;  // it was told to listen without TLS and policy
 };
 
 // What a node logs. "debug", "info", "warning" or "error".

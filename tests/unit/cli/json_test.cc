@@ -201,6 +201,7 @@ TEST(JsonTest, StatusSortsItsMembers) {
   "leases": 3,
   "uptime_ms": 1500,
   "feature_level": 0,
+  "insecure": false,
   "members": [
     {
       "name": "n1",
