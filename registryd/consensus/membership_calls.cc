@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "registryd/base/bytes.h"
 #include "registryd/base/text.h"
 
 namespace registryd::consensus {
@@ -10,16 +11,13 @@ namespace {
 
 // A request: kind u8, force u8, id u64 little endian, address. Answered by nothing but a status.
 constexpr uint8_t kTransfer = 16;
-constexpr size_t kHeaderBytes = 10;
 constexpr int64_t kTimeoutMs = 10'000;
 
 std::string EncodeRequest(uint8_t kind, bool force, NodeId id, std::string_view address) {
   std::string out;
   out.push_back(static_cast<char>(kind));
   out.push_back(force ? 1 : 0);
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>(id.value() >> shift & 255));
-  }
+  AppendLittleEndian(out, id.value());
   return out += address;
 }
 
@@ -67,20 +65,20 @@ void MembershipCalls::Do(std::string request, Done done) {
 }
 
 void MembershipCalls::DoHere(std::string_view request, Done done) {
-  const auto kind = request.empty() ? uint8_t{255} : static_cast<uint8_t>(request[0]);
-  if (request.size() < kHeaderBytes ||
+  ByteReader reader(request);
+  const auto kind = reader.Take<uint8_t>();
+  const bool force = reader.Take<uint8_t>() != 0;
+  const NodeId id(reader.Take<uint64_t>());
+  if (!reader.ok() ||
       (kind != kTransfer && kind > static_cast<uint8_t>(MembershipChange::Kind::kRemove))) {
     std::move(done)(absl::UnimplementedError("the leader does not know this membership change"));
     return;
   }
-  uint64_t id = 0;
-  for (size_t i = 8; i-- > 0;) id = id << 8 | static_cast<uint8_t>(request[2 + i]);
   if (kind == kTransfer) {
-    parts_.raft->TransferLeadership(NodeId(id), std::move(done));
+    parts_.raft->TransferLeadership(id, std::move(done));
     return;
   }
-  ChangeHere({static_cast<MembershipChange::Kind>(kind), NodeId(id),
-              std::string(request.substr(kHeaderBytes)), request[1] != 0},
+  ChangeHere({static_cast<MembershipChange::Kind>(kind), id, std::string(reader.TakeRest()), force},
              std::move(done));
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "registryd/base/bytes.h"
 #include "registryd/base/check.h"
 #include "registryd/base/log.h"
 #include "registryd/base/random.h"
@@ -15,16 +16,6 @@ constexpr char kMethod[] = "snapshot";
 // A request: transfer u64, number of the chunk u64, last u8, chunk. An answer to the last one:
 // index u64, term u64. Little endian.
 constexpr size_t kHeaderBytes = 17;
-
-void Put(std::string& out, uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8)
-    out.push_back(static_cast<char>(value >> shift & 255));
-}
-uint64_t Take(std::string_view bytes, size_t at) {
-  uint64_t value = 0;
-  for (size_t i = 8; i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[at + i]);
-  return value;
-}
 
 }  // namespace
 
@@ -71,8 +62,8 @@ void SnapshotTransfers::SendNext(NodeId to) {
   const bool last = following->empty();
   std::string body;
   body.reserve(kHeaderBytes + transfer.next.size());
-  Put(body, transfer.id);
-  Put(body, transfer.number++);
+  AppendLittleEndian(body, transfer.id);
+  AppendLittleEndian(body, transfer.number++);
   body.push_back(last ? 1 : 0);
   body += transfer.next;
   transfer.sent_bytes += static_cast<int64_t>(transfer.next.size());
@@ -94,12 +85,15 @@ void SnapshotTransfers::OnAnswer(NodeId to, uint64_t id, bool last,
   transfer.waiting = false;
   if (!answer.ok()) return Fail(to, answer.status());
   if (!last) return SendNext(to);
-  if (answer->size() != 16) return Fail(to, absl::InternalError("the peer's answer is malformed"));
+  ByteReader reader(*answer);
+  const LogIndex index(reader.Take<uint64_t>());
+  const Term term(reader.Take<uint64_t>());
+  if (!reader.done()) return Fail(to, absl::InternalError("the peer's answer is malformed"));
   log::Info("a snapshot was sent", {{"peer", to},
                                     {"bytes", transfer.sent_bytes},
                                     {"ms", parts_.clock->MonotonicMs() - transfer.began_ms}});
   outgoing_.erase(to);
-  reports_->SnapshotSent(to, LogIndex(Take(*answer, 0)), Term(Take(*answer, 8)));
+  reports_->SnapshotSent(to, index, term);
 }
 
 void SnapshotTransfers::Fail(NodeId to, const absl::Status& why) {
@@ -109,9 +103,11 @@ void SnapshotTransfers::Fail(NodeId to, const absl::Status& why) {
 }
 
 absl::StatusOr<std::string> SnapshotTransfers::OnChunk(NodeId from, std::string_view body) {
-  if (body.size() < kHeaderBytes) return absl::InvalidArgumentError("a chunk without a header");
-  const uint64_t id = Take(body, 0), number = Take(body, 8);
-  const bool last = body[16] != 0;
+  ByteReader reader(body);
+  const auto id = reader.Take<uint64_t>();
+  const auto number = reader.Take<uint64_t>();
+  const bool last = reader.Take<uint8_t>() != 0;
+  if (!reader.ok()) return absl::InvalidArgumentError("a chunk without a header");
   if (number == 0) {
     incoming_ = {};
     auto sink = parts_.store->Receive();
@@ -126,7 +122,7 @@ absl::StatusOr<std::string> SnapshotTransfers::OnChunk(NodeId from, std::string_
   }
   ++incoming_.next_number;
   incoming_.heard_ms = parts_.clock->MonotonicMs();
-  absl::Status status = incoming_.sink->Add(body.substr(kHeaderBytes));
+  absl::Status status = incoming_.sink->Add(reader.TakeRest());
   if (status.ok() && !last) return std::string();
   const std::unique_ptr<SnapshotSink> sink = std::move(incoming_.sink);
   incoming_ = {};
@@ -135,8 +131,8 @@ absl::StatusOr<std::string> SnapshotTransfers::OnChunk(NodeId from, std::string_
     auto staged = sink->Finish();
     status = staged.status();
     if (status.ok()) {
-      Put(answer, (*staged)->record().index.value());
-      Put(answer, (*staged)->record().term.value());
+      AppendLittleEndian(answer, (*staged)->record().index.value());
+      AppendLittleEndian(answer, (*staged)->record().term.value());
       reports_->OnSnapshotReceived(*std::move(staged));
     }
   }

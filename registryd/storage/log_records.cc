@@ -2,48 +2,9 @@
 
 #include <utility>
 
+#include "registryd/base/bytes.h"
+
 namespace registryd::storage {
-namespace {
-
-template <class T>
-void Put(std::string& out, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    out.push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i) & 0xFF));
-  }
-}
-
-// Takes values from the front; once something was missing, everything is.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-
-  template <class T>
-  T Take() {
-    const std::string_view bytes = TakeBytes(sizeof(T));
-    uint64_t value = 0;
-    for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-    return static_cast<T>(value);
-  }
-  std::string_view TakeBytes(size_t size) {
-    if (size > rest_.size()) {
-      ok_ = false;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return taken;
-  }
-  std::string_view TakeRest() { return TakeBytes(rest_.size()); }
-  bool ok() const { return ok_; }
-  bool done() const { return ok_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
-
-}  // namespace
 
 std::string EncodeLogKey(LogIndex index) {
   std::string out;
@@ -62,13 +23,13 @@ std::optional<LogIndex> DecodeLogKey(std::string_view bytes) {
 
 std::string EncodeEntryHeader(const EntryHeader& header) {
   std::string out;
-  Put(out, header.term.value());
-  Put(out, static_cast<uint8_t>(header.type));
+  AppendLittleEndian(out, header.term.value());
+  AppendLittleEndian(out, static_cast<uint8_t>(header.type));
   return out;
 }
 
 std::optional<EntryHeader> DecodeEntryHeader(std::string_view value) {
-  Reader reader(value);
+  ByteReader reader(value);
   EntryHeader header;
   header.term = Term(reader.Take<uint64_t>());
   const auto type = reader.Take<uint8_t>();
@@ -82,26 +43,26 @@ std::optional<EntryHeader> DecodeEntryHeader(std::string_view value) {
 
 std::string EncodeFormat(uint32_t version) {
   std::string out;
-  Put(out, version);
+  AppendLittleEndian(out, version);
   return out;
 }
 
 std::optional<uint32_t> DecodeFormat(std::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   const auto version = reader.Take<uint32_t>();
   return reader.done() ? std::optional(version) : std::nullopt;
 }
 
 std::string EncodeIdentity(const NodeIdentity& identity) {
   std::string out;
-  Put(out, identity.cluster.value());
-  Put(out, identity.node.value());
-  Put(out, identity.data_id);
+  AppendLittleEndian(out, identity.cluster.value());
+  AppendLittleEndian(out, identity.node.value());
+  AppendLittleEndian(out, identity.data_id);
   return out + identity.name;
 }
 
 std::optional<NodeIdentity> DecodeIdentity(std::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   NodeIdentity identity;
   identity.cluster = ClusterId(reader.Take<uint64_t>());
   identity.node = NodeId(reader.Take<uint64_t>());
@@ -112,13 +73,13 @@ std::optional<NodeIdentity> DecodeIdentity(std::string_view bytes) {
 
 std::string EncodeVote(const Vote& vote) {
   std::string out;
-  Put(out, vote.term.value());
-  Put(out, vote.voted_for.value());
+  AppendLittleEndian(out, vote.term.value());
+  AppendLittleEndian(out, vote.voted_for.value());
   return out;
 }
 
 std::optional<Vote> DecodeVote(std::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   Vote vote;
   vote.term = Term(reader.Take<uint64_t>());
   vote.voted_for = NodeId(reader.Take<uint64_t>());
@@ -127,34 +88,34 @@ std::optional<Vote> DecodeVote(std::string_view bytes) {
 
 std::string EncodeGeneration(uint64_t generation) {
   std::string out;
-  Put(out, generation);
+  AppendLittleEndian(out, generation);
   return out;
 }
 
 std::optional<uint64_t> DecodeGeneration(std::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   const auto generation = reader.Take<uint64_t>();
   return reader.done() ? std::optional(generation) : std::nullopt;
 }
 
 std::string EncodeSnapshot(const StoredSnapshot& snapshot) {
   std::string out;
-  Put(out, snapshot.record.index.value());
-  Put(out, snapshot.record.term.value());
-  Put(out, snapshot.record.configuration_index.value());
-  Put(out, snapshot.first_kept.value());
-  Put(out, static_cast<uint32_t>(snapshot.record.configuration.size()));
+  AppendLittleEndian(out, snapshot.record.index.value());
+  AppendLittleEndian(out, snapshot.record.term.value());
+  AppendLittleEndian(out, snapshot.record.configuration_index.value());
+  AppendLittleEndian(out, snapshot.first_kept.value());
+  AppendLittleEndian(out, static_cast<uint32_t>(snapshot.record.configuration.size()));
   for (const consensus::Server& server : snapshot.record.configuration) {
-    Put(out, server.id.value());
-    Put(out, static_cast<uint8_t>(server.suffrage));
-    Put(out, static_cast<uint32_t>(server.address.size()));
+    AppendLittleEndian(out, server.id.value());
+    AppendLittleEndian(out, static_cast<uint8_t>(server.suffrage));
+    AppendLittleEndian(out, static_cast<uint32_t>(server.address.size()));
     out += server.address;
   }
   return out;
 }
 
 std::optional<StoredSnapshot> DecodeSnapshot(std::string_view bytes) {
-  Reader reader(bytes);
+  ByteReader reader(bytes);
   StoredSnapshot snapshot;
   snapshot.record.index = LogIndex(reader.Take<uint64_t>());
   snapshot.record.term = Term(reader.Take<uint64_t>());

@@ -1,5 +1,6 @@
 #include "registryd/storage/sequence_check.h"
 
+#include "registryd/base/bytes.h"
 #include "registryd/base/text.h"
 #include "rocksdb/write_batch.h"
 
@@ -9,10 +10,7 @@ namespace {
 // A WriteBatch begins with the number of its first write, 8 bytes, little endian (write_batch.cc,
 // kHeader).
 uint64_t FirstWrite(const rocksdb::WriteBatch& batch) {
-  const std::string& bytes = batch.Data();
-  uint64_t number = 0;
-  for (size_t i = 8; i-- > 0;) number = number << 8 | static_cast<uint8_t>(bytes[i]);
-  return number;
+  return ByteReader(batch.Data()).Take<uint64_t>();
 }
 
 }  // namespace

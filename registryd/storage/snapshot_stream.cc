@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "registryd/base/bytes.h"
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/consensus/configuration_codec.h"
@@ -23,55 +24,20 @@ constexpr size_t kFrameBytes = 8;
 enum Kind : uint8_t { kHead = 1, kRecords = 2, kEnd = 3 };
 constexpr std::string_view kMagic = "registryd snapshot\n";
 
-template <class T>
-void Put(std::string& out, T value) {
-  for (size_t i = 0; i < sizeof(T); ++i) {
-    out.push_back(static_cast<char>(static_cast<uint64_t>(value) >> (8 * i) & 0xFF));
-  }
-}
-
 void PutText(std::string& out, std::string_view text) {
-  Put(out, static_cast<uint32_t>(text.size()));
+  AppendLittleEndian(out, static_cast<uint32_t>(text.size()));
   out += text;
 }
 
-// Takes values from the front; once something was missing, everything is.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : rest_(bytes) {}
-  template <class T>
-  T Take() {
-    const std::string_view bytes = TakeBytes(sizeof(T));
-    uint64_t value = 0;
-    for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-    return static_cast<T>(value);
-  }
-  std::string_view TakeText() { return TakeBytes(Take<uint32_t>()); }
-  std::string_view TakeBytes(size_t size) {
-    if (size > rest_.size()) {
-      ok_ = false;
-      rest_ = {};
-      return {};
-    }
-    const std::string_view taken = rest_.substr(0, size);
-    rest_.remove_prefix(size);
-    return taken;
-  }
-  bool ok() const { return ok_; }
-  bool empty() const { return rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool ok_ = true;
-};
+std::string_view TakeText(ByteReader& reader) { return reader.TakeBytes(reader.Take<uint32_t>()); }
 
 std::string Frame(Kind kind, std::string_view content) {
   std::string body(1, static_cast<char>(kind));
   body += content;
   std::string frame;
   frame.reserve(kFrameBytes + body.size());
-  Put(frame, static_cast<uint32_t>(body.size()));
-  Put(frame, ExtendCrc32c(0, body));
+  AppendLittleEndian(frame, static_cast<uint32_t>(body.size()));
+  AppendLittleEndian(frame, ExtendCrc32c(0, body));
   return frame += body;
 }
 
@@ -120,15 +86,15 @@ absl::StatusOr<std::string> SnapshotWriter::Impl::Head() {
   ASSIGN_OR_RETURN(const consensus::Payload members,
                    consensus::EncodeConfiguration(head.record.configuration));
   std::string content(kMagic);
-  Put(content, kSnapshotFormat);
-  Put(content, head.cluster.value());
-  Put(content, head.revision.value());
-  Put(content, head.record.index.value());
-  Put(content, head.record.term.value());
-  Put(content, head.record.configuration_index.value());
+  AppendLittleEndian(content, kSnapshotFormat);
+  AppendLittleEndian(content, head.cluster.value());
+  AppendLittleEndian(content, head.revision.value());
+  AppendLittleEndian(content, head.record.index.value());
+  AppendLittleEndian(content, head.record.term.value());
+  AppendLittleEndian(content, head.record.configuration_index.value());
   PutText(content, *members);
   const DatabaseOptions options = StateDatabase("");
-  Put(content, static_cast<uint32_t>(options.families.size()));
+  AppendLittleEndian(content, static_cast<uint32_t>(options.families.size()));
   for (const FamilySpec& spec : options.families) PutText(content, spec.name);
   return Frame(kHead, content);
 }
@@ -167,9 +133,9 @@ absl::StatusOr<std::string> SnapshotWriter::Next() {
   }
   if (impl.stage == Impl::Stage::kEnd) {
     std::string content;
-    Put(content, impl.totals.records);
-    Put(content, impl.totals.bytes);
-    Put(content, impl.totals.crc);
+    AppendLittleEndian(content, impl.totals.records);
+    AppendLittleEndian(content, impl.totals.bytes);
+    AppendLittleEndian(content, impl.totals.crc);
     impl.stage = Impl::Stage::kDone;
     impl.picture.reset();
     return Frame(kEnd, content);
@@ -187,9 +153,9 @@ struct StateImport::Impl {
   bool complete = false;
   rocksdb::WriteBatch batch;
 
-  absl::Status Head(Reader reader);
-  absl::Status Records(Reader reader);
-  absl::Status End(Reader reader);
+  absl::Status Head(ByteReader reader);
+  absl::Status Records(ByteReader reader);
+  absl::Status End(ByteReader reader);
   absl::Status Wrote(const rocksdb::Status& status) const {
     if (status.ok()) return absl::OkStatus();
     const std::string what = Text("writing to ", dir, ": ", status.ToString());
@@ -215,13 +181,13 @@ absl::StatusOr<std::unique_ptr<StateImport>> StateImport::Begin(const std::strin
 
 absl::Status StateImport::Add(std::string_view chunk) {
   if (impl_->complete) return Bad("something follows its end");
-  Reader frame(chunk);
+  ByteReader frame(chunk);
   const auto size = frame.Take<uint32_t>();
   const auto crc = frame.Take<uint32_t>();
   const std::string_view body = frame.TakeBytes(size);
   if (!frame.ok() || !frame.empty() || body.empty()) return Bad("a chunk is too short or too long");
   if (ExtendCrc32c(0, body) != crc) return Bad("the checksum of a chunk is wrong");
-  const Reader content(body.substr(1));
+  const ByteReader content(body.substr(1));
   const auto kind = static_cast<uint8_t>(body[0]);
   if (kind == kHead && !impl_->head) {
     RETURN_IF_ERROR(impl_->Head(content));
@@ -236,7 +202,7 @@ absl::Status StateImport::Add(std::string_view chunk) {
   return absl::OkStatus();
 }
 
-absl::Status StateImport::Impl::Head(Reader reader) {
+absl::Status StateImport::Impl::Head(ByteReader reader) {
   if (reader.TakeBytes(kMagic.size()) != kMagic) return Bad("it does not begin as one");
   const auto format = reader.Take<uint32_t>();
   if (format != kSnapshotFormat) {
@@ -250,13 +216,13 @@ absl::Status StateImport::Impl::Head(Reader reader) {
   read.record.index = LogIndex(reader.Take<uint64_t>());
   read.record.term = Term(reader.Take<uint64_t>());
   read.record.configuration_index = LogIndex(reader.Take<uint64_t>());
-  auto members = consensus::DecodeConfiguration(reader.TakeText());
+  auto members = consensus::DecodeConfiguration(TakeText(reader));
   const auto count = reader.Take<uint32_t>();
   if (!reader.ok() || !members.ok() || count > 64) return Bad("its head cannot be read");
   read.record.configuration = *std::move(members);
   const DatabaseOptions known = StateDatabase("");
   for (uint32_t i = 0; i < count; ++i) {
-    const std::string_view name = reader.TakeText();
+    const std::string_view name = TakeText(reader);
     size_t family = 0;
     while (family < known.families.size() && known.families[family].name != name) ++family;
     if (family == known.families.size()) {
@@ -271,13 +237,13 @@ absl::Status StateImport::Impl::Head(Reader reader) {
   return absl::OkStatus();
 }
 
-absl::Status StateImport::Impl::Records(Reader reader) {
+absl::Status StateImport::Impl::Records(ByteReader reader) {
   const auto number = reader.Take<uint8_t>();
   if (number >= families.size()) return Bad("records of no known family");
   batch.Clear();
   while (reader.ok() && !reader.empty()) {
-    const std::string_view key = reader.TakeText();
-    const std::string_view value = reader.TakeText();
+    const std::string_view key = TakeText(reader);
+    const std::string_view value = TakeText(reader);
     if (!reader.ok()) break;
     RETURN_IF_ERROR(Wrote(batch.Put(database->family(families[number]), Slice(key), Slice(value))));
     ++totals.records;
@@ -289,7 +255,7 @@ absl::Status StateImport::Impl::Records(Reader reader) {
   return Wrote(database->db().Write(options, &batch));
 }
 
-absl::Status StateImport::Impl::End(Reader reader) {
+absl::Status StateImport::Impl::End(ByteReader reader) {
   const auto records = reader.Take<uint64_t>();
   const auto bytes = reader.Take<uint64_t>();
   const auto crc = reader.Take<uint32_t>();
@@ -321,7 +287,7 @@ absl::StatusOr<std::string> ReadChunk(std::FILE* file, const std::string& path) 
   std::array<char, kFrameBytes> frame{};
   const size_t got = std::fread(frame.data(), 1, frame.size(), file);
   if (got == 0 && std::feof(file)) return std::string();
-  Reader reader({frame.data(), got});
+  ByteReader reader({frame.data(), got});
   const auto size = reader.Take<uint32_t>();
   if (got != frame.size() || size > kSnapshotChunkMax) {
     return absl::DataLossError(Text(path, " is damaged, or no backup of a registry"));
