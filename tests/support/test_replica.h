@@ -141,6 +141,26 @@ class TestReplica {
     ran.get_future().get();
   }
 
+  // One tick of a driver that runs on the loop. What it proposed is applied, and its outcome has
+  // come back, when this returns.
+  template <class Driver>
+  void Tick(Driver& driver) {
+    OnLoop([&driver] {
+      kLoop.AssertHeld();
+      driver.Tick();
+    });
+    for (int i = 0; i < 4; ++i) OnLoop([] {});
+  }
+  // Lets `ms` pass on a clock that the test moves, with all ticks of the driver.
+  template <class Driver, class MovedClock>
+  void Pass(Driver& driver, MovedClock& clock, int64_t ms) {
+    for (int64_t passed = 0; passed < ms; passed += Driver::kTickMs) {
+      OnLoop([&clock] { clock.Advance(Driver::kTickMs); });
+      Tick(driver);
+    }
+    Tick(driver);
+  }
+
   std::string dir() const { return dir_.string(); }
   replica::Replica& replica() { return *replica_; }
   DirectProposer& proposer() { return *proposer_; }

@@ -18,12 +18,11 @@
 #include <string>
 #include <vector>
 
-#include "registryd/api/api_server.h"
 #include "registryd/consensus/membership_calls.h"
 #include "registryd/operations/administration.h"
 #include "registryd/operations/oversight.h"
 #include "registryd/operations/policy_access.h"
-#include "tests/support/test_replica.h"
+#include "tests/support/test_services.h"
 #include "tests/support/token_maker.h"
 
 namespace registryd::api {
@@ -199,25 +198,12 @@ class NoSnapshots final : public consensus::SnapshotStore {
 class AccessMatrixTest : public ::testing::Test {
  protected:
   AccessMatrixTest()
-      : liveness_({.replica = &node_.replica(),
-                   .proposer = &node_.proposer(),
-                   .loop = &node_.loop(),
-                   .clock = &clock_},
-                  {}),
-        writes_(&node_.proposer(), &access_),
-        reads_({.replica = &node_.replica(),
-                .proposer = &node_.proposer(),
-                .access = &access_,
-                .clock = &clock_}),
-        renewals_(&liveness_, &access_, &authenticator_),
-        watches_(&reads_, &node_.hub(), &access_),
-        history_(&reads_, &access_),
-        audience_({.hub = &node_.hub(), .clock = &clock_, .node = "a"}),
-        drains_(&writes_, &audience_, &clock_),
-        members_(
+      : members_(
             {.raft = nullptr, .calls = nullptr, .self = {}, .leader = [] { return NodeId(); }}),
-        oversight_(
-            {.reads = &reads_, .writes = &writes_, .access = &access_, .liveness = &liveness_}),
+        oversight_({.reads = &services_.reads(),
+                    .writes = &services_.writes(),
+                    .access = &access_,
+                    .liveness = &services_.liveness()}),
         administration_({.members = &members_, .snapshots = &snapshots_, .access = &access_}) {
     operations::PolicyText policy{.roles = {{"all", {"* *"}}, {"none", {}}},
                                   .identities = {{"jwt:all", {"all"}}, {"jwt:none", {"none"}}}};
@@ -242,38 +228,8 @@ class AccessMatrixTest : public ::testing::Test {
     access_.SetPolicy(std::make_shared<const operations::Policy>(*std::move(compiled)));
     authenticator_.SetKeys(std::make_shared<const operations::KeySet>(
         *operations::KeySet::Parse(testing::Jwks({&key_}))));
-    node_.replica().AddObserver(&liveness_);
-    node_.Start();
-    node_.Lead();
     MakeInstances();
-    auto server = ApiServer::Start(
-        "127.0.0.1", 0,
-        {.writes = &writes_,
-         .reads = &reads_,
-         .renewals = &renewals_,
-         .watches = &watches_,
-         .history = &history_,
-         .audience = &audience_,
-         .drains = &drains_,
-         .oversight = &oversight_,
-         .describe =
-             [](registry::v1::StatusResponse* out, absl::AnyInvocable<void() &&> done) {
-               out->set_node("a");
-               std::move(done)();
-             },
-         .access = &access_,
-         .authenticator = &authenticator_,
-         .administration = &administration_,
-         .worker = &node_.loop()});
-    EXPECT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                   grpc::InsecureChannelCredentials());
-  }
-  ~AccessMatrixTest() override {
-    drains_.Stop();
-    server_->Stop(0);
-    server_ = nullptr;
+    services_.Start(&oversight_, &administration_);
   }
 
   void MakeInstances() {
@@ -323,7 +279,7 @@ class AccessMatrixTest : public ::testing::Test {
       const grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
       const grpc::Status status =
           grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
-              channel_.get(), rpc, &context, ToBuffer(*request), &response);
+              services_.channel().get(), rpc, &context, ToBuffer(*request), &response);
       return {status.error_code(), status.error_message(), ToString(response)};
     }
     // One message each way is enough. A refusal ends the stream, or comes as a message that says
@@ -331,7 +287,7 @@ class AccessMatrixTest : public ::testing::Test {
     const grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::BIDI_STREAMING);
     std::unique_ptr<grpc::ClientReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> stream(
         grpc::internal::ClientReaderWriterFactory<grpc::ByteBuffer, grpc::ByteBuffer>::Create(
-            channel_.get(), rpc, &context));
+            services_.channel().get(), rpc, &context));
     stream->Write(ToBuffer(*request));
     if (!method.client_streaming()) stream->WritesDone();
     if (!stream->Read(&response)) {
@@ -355,24 +311,15 @@ class AccessMatrixTest : public ::testing::Test {
 
   const SystemClock clock_;
   testing::TestReplica node_;
-  liveness::LivenessDriver liveness_;
   operations::PolicyAccess access_{{.clock = &clock_}};
   operations::Authenticator authenticator_{{.tokens = {.issuer = "i", .audiences = {"a"}}},
                                            &clock_};
   testing::SigningKey key_{"EdDSA", "k"};
-  operations::Writes writes_;
-  operations::Reads reads_;
-  operations::Renewals renewals_;
-  operations::Watches watches_;
-  operations::History history_;
-  operations::Audience audience_;
-  operations::Drains drains_;
+  testing::TestServices services_{&node_, &clock_, &access_, &authenticator_};
   consensus::MembershipCalls members_;
   NoSnapshots snapshots_;
   operations::Oversight oversight_;
   operations::Administration administration_;
-  std::unique_ptr<ApiServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;
 };
 
 TEST_F(AccessMatrixTest, EveryCallAsksForWhatItNeeds) {

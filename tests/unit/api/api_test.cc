@@ -9,8 +9,7 @@
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
-#include "registryd/api/api_server.h"
-#include "tests/support/test_replica.h"
+#include "tests/support/test_services.h"
 
 namespace registryd::api {
 namespace {
@@ -18,57 +17,16 @@ namespace {
 using namespace registry::v1;  // NOLINT: the messages under test
 using testing::TestReplica;
 
-// The real services over a real replica, on a port of the kernel's choice.
 class ApiTest : public ::testing::Test {
  protected:
-  ApiTest()
-      : liveness_({.replica = &node_.replica(),
-                   .proposer = &node_.proposer(),
-                   .loop = &node_.loop(),
-                   .clock = &clock_},
-                  {}),
-        writes_(&node_.proposer(), &access_),
-        reads_({.replica = &node_.replica(),
-                .proposer = &node_.proposer(),
-                .access = &access_,
-                .clock = &clock_}),
-        renewals_(&liveness_, &access_),
-        watches_(&reads_, &node_.hub(), &access_),
-        history_(&reads_, &access_),
-        audience_({.hub = &node_.hub(), .clock = &clock_, .node = "a"}),
-        drains_(&writes_, &audience_, &clock_) {
-    node_.replica().AddObserver(&liveness_);
-    node_.Start();
-    node_.Lead();
-    auto server =
-        ApiServer::Start("127.0.0.1", 0,
-                         {.writes = &writes_,
-                          .reads = &reads_,
-                          .renewals = &renewals_,
-                          .watches = &watches_,
-                          .history = &history_,
-                          .audience = &audience_,
-                          .drains = &drains_,
-                          .describe = [](StatusResponse* out, absl::AnyInvocable<void() &&> done) {
-                            out->set_node("a");
-                            std::move(done)();
-                          },
-                          .access = &access_});
-    EXPECT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    auto channel = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
-                                       grpc::InsecureChannelCredentials());
+  ApiTest() {
+    services_.Start();
+    const auto& channel = services_.channel();
     registration_ = Registration::NewStub(channel);
     lease_ = registry::v1::Lease::NewStub(channel);
     discovery_ = Discovery::NewStub(channel);
     cluster_ = Cluster::NewStub(channel);
   }
-  ~ApiTest() override {
-    drains_.Stop();
-    server_->Stop(0);
-    server_ = nullptr;
-  }
-
   grpc::Status Register(const std::string& service, const std::string& id,
                         RegisterResponse* response = nullptr, uint64_t lease = 0) {
     RegisterRequest request;
@@ -101,16 +59,8 @@ class ApiTest : public ::testing::Test {
 
   const SystemClock clock_;
   TestReplica node_;
-  liveness::LivenessDriver liveness_;
   operations::OpenAccess access_;
-  operations::Writes writes_;
-  operations::Reads reads_;
-  operations::Renewals renewals_;
-  operations::Watches watches_;
-  operations::History history_;
-  operations::Audience audience_;
-  operations::Drains drains_;
-  std::unique_ptr<ApiServer> server_;
+  testing::TestServices services_{&node_, &clock_, &access_};
   std::unique_ptr<Registration::Stub> registration_;
   std::unique_ptr<registry::v1::Lease::Stub> lease_;
   std::unique_ptr<Discovery::Stub> discovery_;
@@ -361,7 +311,7 @@ TEST_F(ApiTest, StoppingEndsStreamsWithAHint) {
   ASSERT_TRUE(watch->Write(subscribe));
   WatchResponse event;
   ASSERT_TRUE(watch->Read(&event));
-  server_->Stop(1'000);
+  services_.server().Stop(1'000);
   while (watch->Read(&event)) {
   }
   for (const grpc::Status& status : {keep_alive->Finish(), watch->Finish()}) {

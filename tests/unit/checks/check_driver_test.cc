@@ -39,20 +39,8 @@ class CheckDriverTest : public ::testing::Test {
     Pass(0);
   }
 
-  void Tick() {
-    node_.OnLoop([this] {
-      kLoop.AssertHeld();
-      driver_.Tick();
-    });
-    for (int i = 0; i < 4; ++i) node_.OnLoop([] {});
-  }
-  void Pass(int64_t ms) {
-    for (int64_t passed = 0; passed < ms; passed += CheckDriver::kTickMs) {
-      node_.OnLoop([this] { clock_.Advance(CheckDriver::kTickMs); });
-      Tick();
-    }
-    Tick();
-  }
+  void Tick() { node_.Tick(driver_); }
+  void Pass(int64_t ms) { node_.Pass(driver_, clock_, ms); }
   void Register(std::string_view id, std::string path = "/health") {
     core::InstanceSpec spec = Spec("web", id);
     spec.check = core::Boxed<core::CheckSpec>(

@@ -35,21 +35,8 @@ class LivenessDriverTest : public ::testing::Test {
     Pass(0);
   }
 
-  void Tick() {
-    node_.OnLoop([this] {
-      kLoop.AssertHeld();
-      driver_.Tick();
-    });
-    // What the tick proposed is applied, and its outcome has come back, when these have run.
-    for (int i = 0; i < 4; ++i) node_.OnLoop([] {});
-  }
-  void Pass(int64_t ms) {
-    for (int64_t passed = 0; passed < ms; passed += LivenessDriver::kTickMs) {
-      node_.OnLoop([this] { clock_.Advance(LivenessDriver::kTickMs); });
-      Tick();
-    }
-    Tick();
-  }
+  void Tick() { node_.Tick(driver_); }
+  void Pass(int64_t ms) { node_.Pass(driver_, clock_, ms); }
   core::LeaseRef RegisterWithLease(std::string_view id, LeaseId lease, int64_t ttl_ms = kTtlMs) {
     const core::Reply reply =
         node_.Apply(core::Register{{Spec("web", id)}, core::LeaseClaim{lease, ttl_ms, ""}});
