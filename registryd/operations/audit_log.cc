@@ -66,15 +66,23 @@ absl::Status AuditLog::OpenFile() {
 }
 
 void AuditLog::Rotate() {
-  close(fd_);
+  // Where the last rotation could not open the new file there is nothing to move on.
+  if (fd_ >= 0) {
+    close(fd_);
+    fd_ = -1;
+    MoveOn();
+  }
+  if (absl::Status opened = OpenFile(); !opened.ok()) {
+    log::Error("the audit log is not written", {{"error", opened}});
+  }
+}
+
+void AuditLog::MoveOn() {
   for (int i = options_.files - 1; i > 0; --i) {
     const std::string from = i == 1 ? options_.path : Text(options_.path, ".", i - 1);
     std::rename(from.c_str(), Text(options_.path, ".", i).c_str());
   }
   if (options_.files <= 1) std::remove(options_.path.c_str());
-  if (absl::Status opened = OpenFile(); !opened.ok()) {
-    log::Error("the audit log is not written", {{"error", opened}});
-  }
 }
 
 void AuditLog::Write(const Caller& caller, Verb verb, std::string_view object, Revision revision,
@@ -91,28 +99,35 @@ void AuditLog::Write(const Caller& caller, Verb verb, std::string_view object, R
   std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text += '\n';
   if (queue_.TryPush(std::move(text))) return;
-  ++lost_;
+  ++refused_;
+  CountLost(1);
+}
+
+void AuditLog::CountLost(uint64_t lines) {
   static metrics::Counter& lost =
       metrics::GetCounter("registryd_audit_lost_total", "Audit lines that were not written.");
-  lost.Add();
+  lost.Add(static_cast<double>(lines));
 }
 
 void AuditLog::Run() {
   std::vector<std::string> lines;
   std::string batch;
+  uint64_t reported = 0;
   while (queue_.PopAll(&lines)) {
     batch.clear();
     for (const std::string& line : lines) batch += line;
-    WriteBatch(batch);
-    if (const uint64_t lost = lost_; lost != reported_.exchange(lost)) {
+    if (!WriteBatch(batch)) CountLost(lines.size());
+    if (const uint64_t refused = refused_; refused != reported) {
       log::Error("audit lines were lost: calls come faster than they can be written",
-                 {{"lost", lost}});
+                 {{"lost", refused}});
+      reported = refused;
     }
   }
 }
 
-void AuditLog::WriteBatch(std::string_view lines) {
-  if (options_.path != "-" && size_ > 0 && size_ + lines.size() > options_.bytes_max) Rotate();
+bool AuditLog::WriteBatch(std::string_view lines) {
+  const bool full = size_ > 0 && size_ + lines.size() > options_.bytes_max;
+  if (options_.path != "-" && (full || fd_ < 0)) Rotate();
   size_ += lines.size();
   while (!lines.empty()) {
     const ssize_t written = write(fd_, lines.data(), lines.size());
@@ -120,11 +135,11 @@ void AuditLog::WriteBatch(std::string_view lines) {
     if (written <= 0) {
       log::Error("the audit log cannot be written",
                  {{"path", options_.path}, {"error", std::string(std::strerror(errno))}});
-      ++lost_;
-      return;
+      return false;
     }
     lines.remove_prefix(static_cast<size_t>(written));
   }
+  return true;
 }
 
 }  // namespace registryd::operations

@@ -41,22 +41,23 @@ class AuditLog {
 
   void Write(const Caller& caller, Verb verb, std::string_view object, Revision revision,
              const absl::Status& result);
-  uint64_t lost() const { return lost_; }
 
  private:
   AuditLog(const Options& options, const Clock* clock) : options_(options), clock_(clock) {}
   absl::Status OpenFile();
   void Rotate();
+  void MoveOn();
   void Run();
-  void WriteBatch(std::string_view lines);
+  // False: some of it is not in the file.
+  bool WriteBatch(std::string_view lines);
+  static void CountLost(uint64_t lines);
 
   const Options options_;
   const Clock* const clock_;
   int fd_ = -1;
   uint64_t size_ = 0;
   BoundedQueue<std::string> queue_{kQueueMax};
-  std::atomic<uint64_t> lost_{0};
-  std::atomic<uint64_t> reported_{0};
+  std::atomic<uint64_t> refused_{0};  // lines that found no room in the queue
   std::thread thread_;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "registryd/base/metrics.h"
 #include "tests/support/temp_dir.h"
 
 namespace registryd::operations {
@@ -56,6 +57,17 @@ TEST_F(AuditLogFileTest, ALineSaysWhoWhatAndHowItEnded) {
   struct stat info {};
   ASSERT_EQ(stat(path_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
+TEST_F(AuditLogFileTest, LinesThatADiskDoesNotTakeAreCounted) {
+  auto log = AuditLog::Open({.path = "/dev/full"}, &clock_);
+  ASSERT_TRUE(log.ok()) << log.status();
+  for (int i = 0; i < 3; ++i) {
+    (*log)->Write(caller_, Verb::kUpdate, "shop/web", Revision(1), absl::OkStatus());
+  }
+  log->reset();  // writes what waits
+  EXPECT_NE(metrics::Scrape().find("registryd_audit_lost_total 3\n"), std::string::npos)
+      << metrics::Scrape();
 }
 
 TEST_F(AuditLogFileTest, AFullFileMovesOnAndTheOldestGoes) {
