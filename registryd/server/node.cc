@@ -248,7 +248,6 @@ absl::Status Node::Impl::StartConsensus() {
   worker.Every(kSnapshotTickMs, [this] { transfers->Tick(); });
   worker.Every(DivergenceCheck::kEveryMs, [this] { divergence->Tick(); });
   worker.Every(FeatureUpkeep::kEveryMs, [this] { features->Tick(); });
-  worker.Start();
   // The main thread waits for this signal, and stops the node in order.
   replica->OnRemoved([] { ::kill(::getpid(), SIGTERM); });
   replica->OnApplied([this](LogIndex index) { raft->OnApplied(index); });
@@ -276,6 +275,8 @@ absl::Status Node::Impl::StartConsensus() {
     if (!level && replica->lag_ms() < config.election_timeout_ms) level = true;
     if (api_runs && level && !announced.exchange(true)) api->SetServing(true);
   });
+  // Only now is there everything that they tick.
+  worker.Start();
   loop.Start();
   peers->Serve(
       {.self = PeerSelf(),
