@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -45,7 +46,7 @@ absl::StatusOr<std::string> ReadWhole(const std::string& path) {
 struct WatchedFile {
   std::string path;
   std::function<absl::Status(const std::string& text)> use;
-  std::string text = {};
+  std::optional<std::string> text = {};  // that is in use
   bool bad = false;
 };
 
@@ -110,13 +111,17 @@ absl::Status Security::Impl::Open() {
                      }});
   }
   if (!config.auth_jwks.empty()) {
-    files.push_back({config.auth_jwks, [this](const std::string& text) -> absl::Status {
-                       ASSIGN_OR_RETURN(auto keys, operations::KeySet::Parse(text));
-                       log::Info("token keys", {{"file", config.auth_jwks}, {"keys", keys.size()}});
-                       authenticator.SetKeys(
-                           std::make_shared<const operations::KeySet>(std::move(keys)));
-                       return absl::OkStatus();
-                     }});
+    files.push_back(
+        {config.auth_jwks, [this](const std::string& text) -> absl::Status {
+           auto keys = operations::KeySet::Parse(text);
+           if (!keys.ok()) {
+             return absl::Status(keys.status().code(), Text(config.auth_jwks, ": ",
+                                                            std::string(keys.status().message())));
+           }
+           log::Info("token keys", {{"file", config.auth_jwks}, {"keys", keys->size()}});
+           authenticator.SetKeys(std::make_shared<const operations::KeySet>(*std::move(keys)));
+           return absl::OkStatus();
+         }});
   }
   for (WatchedFile& file : files) RETURN_IF_ERROR(Load(file));
   if (config.tls()) {
@@ -133,13 +138,9 @@ absl::Status Security::Impl::Open() {
 
 absl::Status Security::Impl::Load(WatchedFile& file) {
   ASSIGN_OR_RETURN(std::string text, ReadWhole(file.path));
-  if (text == file.text && !text.empty()) {
-    file.bad = false;
-    return absl::OkStatus();
-  }
+  if (text == file.text) return absl::OkStatus();
   RETURN_IF_ERROR(file.use(text));
   file.text = std::move(text);
-  file.bad = false;
   return absl::OkStatus();
 }
 
