@@ -1,5 +1,6 @@
 #include "registryd/server/joining.h"
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <utility>
@@ -20,7 +21,7 @@ using internal::v1::IdentityReply;
 constexpr char kIdentityMethod[] = "identity";
 constexpr int64_t kPauseMs = 500;
 constexpr int64_t kTimeoutMs = 5'000;
-constexpr int kTries = 120;
+constexpr std::chrono::seconds kAskFor{60};
 
 // Waits for the answer, which every call gets.
 absl::StatusOr<std::string> Ask(PeerTransport& peers, const std::string& address,
@@ -57,18 +58,16 @@ void ServeIdentity(PeerTransport* peers, ClusterId cluster) {
 
 absl::StatusOr<ClusterId> AskForCluster(PeerTransport& peers, const std::string& address,
                                         const PeerIdentity& me) {
-  Mutex mutex;
-  CondVar never;
   absl::Status last;
-  for (int i = 0; i < kTries; ++i) {
+  const auto end = std::chrono::steady_clock::now() + kAskFor;
+  while (std::chrono::steady_clock::now() < end) {
     const auto reply = AskIdentity(peers, address, me);
     if (reply.ok()) return *reply;
     if (last != reply.status()) {
       log::Warning("cannot join yet", {{"member", address}, {"why", reply.status()}});
     }
     last = reply.status();
-    MutexLock lock(mutex);
-    never.WaitFor(mutex, kPauseMs);
+    std::this_thread::sleep_for(std::chrono::milliseconds(kPauseMs));
   }
   return absl::UnavailableError(Text("--join ", address, ": no member of a cluster answers there (",
                                      std::string(last.message()), ")"));

@@ -26,7 +26,7 @@ namespace registryd::server {
 // Answers which cluster this node is of, also to nodes that are in none yet.
 void ServeIdentity(consensus::PeerTransport* peers, ClusterId cluster);
 
-// The cluster of whoever listens at `address`; asks for up to a minute. UNAVAILABLE: nobody answers
+// The cluster of whoever listens at `address`; asks for about a minute. UNAVAILABLE: nobody answers
 // there.
 absl::StatusOr<ClusterId> AskForCluster(consensus::PeerTransport& peers, const std::string& address,
                                         const consensus::PeerIdentity& me);
