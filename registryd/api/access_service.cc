@@ -4,10 +4,10 @@
 #include <string>
 
 #include "registryd/api/call.h"
+#include "registryd/api/lookup_codec.h"
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/core/grammar.h"
-#include "registryd/core/validate.h"
 #include "registryd/operations/policy.h"
 
 namespace registryd::api {
@@ -31,10 +31,7 @@ absl::Status Answer(operations::Access& access, const operations::Caller& caller
   }
   std::string object;
   if (!request.namespace_().empty() || !request.service().empty()) {
-    const std::string ns = request.namespace_().empty() ? "default" : request.namespace_();
-    RETURN_IF_ERROR(core::ValidateName("namespace", ns));
-    RETURN_IF_ERROR(core::ValidateName("service", request.service()));
-    object = Text(ns, "/", request.service());
+    ASSIGN_OR_RETURN(object, ServiceNameFromApi(request.namespace_(), request.service()));
   }
   const bool about_itself = request.identity().empty() || request.identity() == caller.identity;
   if (!about_itself) RETURN_IF_ERROR(access.Authorize(caller, Verb::kOperate, {}));

@@ -50,13 +50,6 @@ absl::StatusOr<operations::Moment> MomentFromApi(std::string_view path,
   return operations::Moment{Revision(moment.revision()), moment.time_ms()};
 }
 
-absl::StatusOr<std::string> ServiceNameFromApi(const std::string& ns, const std::string& service) {
-  const std::string_view named = ns.empty() ? std::string_view("default") : ns;
-  RETURN_IF_ERROR(core::ValidateName("namespace", named));
-  RETURN_IF_ERROR(core::ValidateName("service", service));
-  return Text(named, "/", service);
-}
-
 absl::StatusOr<operations::ChangesQuery> ChangesFromApi(
     const registry::v1::ListChangesRequest& request) {
   operations::ChangesQuery query;

@@ -88,15 +88,20 @@ uint32_t AppendSelected(const replica::ServiceView& service, const operations::L
 
 }  // namespace
 
+absl::StatusOr<std::string> ServiceNameFromApi(std::string_view ns, std::string_view service,
+                                               std::string_view path) {
+  const std::string prefix = path.empty() ? "" : Text(path, ".");
+  if (ns.empty()) ns = "default";
+  RETURN_IF_ERROR(core::ValidateName(Text(prefix, "namespace"), ns));
+  RETURN_IF_ERROR(core::ValidateName(Text(prefix, "service"), service));
+  return Text(ns, "/", service);
+}
+
 absl::StatusOr<operations::LookupQuery> QueryFromApi(std::string_view path,
                                                      const registry::v1::LookupRequest& request) {
-  const std::string prefix = path.empty() ? "" : Text(path, ".");
-  const std::string_view ns =
-      request.namespace_().empty() ? std::string_view("default") : request.namespace_();
-  RETURN_IF_ERROR(core::ValidateName(Text(prefix, "namespace"), ns));
-  RETURN_IF_ERROR(core::ValidateName(Text(prefix, "service"), request.service()));
   operations::LookupQuery query;
-  query.service_name = Text(ns, "/", request.service());
+  ASSIGN_OR_RETURN(query.service_name,
+                   ServiceNameFromApi(request.namespace_(), request.service(), path));
   ASSIGN_OR_RETURN(query.filter, FilterFromApi(path, request.health(), request.selector(),
                                                request.version_range(), core::kServedHealth));
   query.zone = request.zone();

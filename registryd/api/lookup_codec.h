@@ -12,6 +12,10 @@
 
 namespace registryd::api {
 
+// "namespace/service". The parts are checked before they are joined: "web/i-1" is no name of a
+// service.
+absl::StatusOr<std::string> ServiceNameFromApi(std::string_view ns, std::string_view service,
+                                               std::string_view path = {});
 absl::StatusOr<operations::LookupQuery> QueryFromApi(std::string_view path,
                                                      const registry::v1::LookupRequest& request);
 // `path` is the prefix for messages; `health_if_empty` the mask where the caller names no state.

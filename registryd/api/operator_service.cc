@@ -18,17 +18,9 @@ namespace {
 constexpr uint32_t kPageDefault = 1'000;
 constexpr uint32_t kPageMax = 10'000;
 
-// The parts are checked before they are joined: "web/i-1" is no name of a service.
-absl::StatusOr<std::string> ServiceName(const std::string& ns, const std::string& service) {
-  const std::string_view named = ns.empty() ? std::string_view("default") : ns;
-  RETURN_IF_ERROR(core::ValidateName("namespace", named));
-  RETURN_IF_ERROR(core::ValidateName("service", service));
-  return Text(named, "/", service);
-}
-
 // "namespace/service/id" or "namespace/service".
 absl::StatusOr<std::string> TargetName(const registry::v1::Target& target) {
-  ASSIGN_OR_RETURN(std::string service, ServiceName(target.namespace_(), target.service()));
+  ASSIGN_OR_RETURN(std::string service, ServiceNameFromApi(target.namespace_(), target.service()));
   if (target.id().empty()) return service;
   RETURN_IF_ERROR(core::ValidateInstanceId("id", target.id()));
   return Text(service, "/", target.id());
@@ -48,7 +40,7 @@ absl::StatusOr<core::Command> EndFromApi(const registry::v1::EndMaintenanceReque
 
 absl::StatusOr<core::Command> SettingsFromApi(const registry::v1::SetServiceRequest& request) {
   core::SetService command;
-  ASSIGN_OR_RETURN(command.service, ServiceName(request.namespace_(), request.service()));
+  ASSIGN_OR_RETURN(command.service, ServiceNameFromApi(request.namespace_(), request.service()));
   if (request.has_min_healthy()) command.min_healthy = request.min_healthy();
   return command;
 }
@@ -58,7 +50,8 @@ absl::StatusOr<std::string> ReleasedFromApi(const registry::v1::ReleaseGuardRequ
   if (request.all() == !request.service().empty()) {
     return absl::InvalidArgumentError("service: name one service, or set `all` and leave it empty");
   }
-  return request.all() ? std::string() : ServiceName(request.namespace_(), request.service());
+  return request.all() ? std::string()
+                       : ServiceNameFromApi(request.namespace_(), request.service());
 }
 
 // A list is narrowed by what may be empty.
@@ -153,7 +146,7 @@ grpc::ServerUnaryReactor* OperatorService::GetService(
     grpc::CallbackServerContext* context, const registry::v1::GetServiceRequest* request,
     registry::v1::GetServiceResponse* response) {
   const CountedCall call(context->DefaultReactor(), get_service_);
-  const auto name = ServiceName(request->namespace_(), request->service());
+  const auto name = ServiceNameFromApi(request->namespace_(), request->service());
   if (!name.ok()) return Answer(call, name.status());
   const auto settings = oversight_->Service(CallerOf(*context), *name);
   if (!settings.ok()) return Answer(call, settings.status());

@@ -7,7 +7,6 @@
 #include "registryd/api/lookup_codec.h"
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
-#include "registryd/core/validate.h"
 #include "registryd/wire/api_codec.h"
 
 namespace registryd::api {
@@ -38,11 +37,8 @@ grpc::ServerUnaryReactor* SubscribersService::ListSubscribers(
     if (request->service().empty()) {
       return parts_.access->Authorize(caller, operations::Verb::kStatus, {});
     }
-    const std::string_view ns =
-        request->namespace_().empty() ? std::string_view("default") : request->namespace_();
-    RETURN_IF_ERROR(core::ValidateName("namespace", ns));
-    RETURN_IF_ERROR(core::ValidateName("service", request->service()));
-    question.service = Text(ns, "/", request->service());
+    ASSIGN_OR_RETURN(question.service,
+                     ServiceNameFromApi(request->namespace_(), request->service()));
     return parts_.access->Authorize(caller, operations::Verb::kHistory, question.service);
   }();
   if (!valid.ok()) {

@@ -19,19 +19,18 @@ namespace {
 constexpr int kBeatsAheadMax = 5;
 // Instances in one part of a snapshot, and bytes after which a part ends.
 constexpr size_t kPartInstances = 1'000;
-constexpr size_t kClientNameMax = 128;
 constexpr size_t kPartBytes = 256 << 10;
+constexpr size_t kClientNameMax = 128;
 
 absl::StatusOr<operations::WatchQuery> WatchQueryFromApi(const registry::v1::Subscribe& request) {
-  const std::string_view ns =
-      request.namespace_().empty() ? std::string_view("default") : request.namespace_();
-  RETURN_IF_ERROR(core::ValidateName("namespace", ns));
   operations::WatchQuery query;
   query.scope.prefix = !request.has_service();
   if (request.has_service()) {
-    RETURN_IF_ERROR(core::ValidateName("service", request.service()));
-    query.scope.name = Text(ns, "/", request.service());
+    ASSIGN_OR_RETURN(query.scope.name, ServiceNameFromApi(request.namespace_(), request.service()));
   } else {
+    const std::string_view ns =
+        request.namespace_().empty() ? std::string_view("default") : request.namespace_();
+    RETURN_IF_ERROR(core::ValidateName("namespace", ns));
     if (!request.prefix().empty())
       RETURN_IF_ERROR(core::ValidateNamePrefix("prefix", request.prefix()));
     query.scope.name = Text(ns, "/", request.prefix());
@@ -66,9 +65,9 @@ class WatchCall::Subscription final : public watch::Waker,
     beat_due_ = true;
     Wake();
   }
-  // The hub may wake us before we know where to begin; until then there is nothing to say.
   // What is watched, as it was permitted. Only once it has begun.
   const watch::Scope* scope() const { return begun_ && scope_ ? &*scope_ : nullptr; }
+  // The hub may wake us before we know where to begin; until then there is nothing to say.
   void Begin(operations::StartedWatch started) {
     scope_ = started.topic->scope();
     Restart(std::move(started));
