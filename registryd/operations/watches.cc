@@ -134,9 +134,9 @@ StartedWatch Watches::Restart(std::shared_ptr<watch::Topic> topic, std::string r
 
 void Watches::ObserveApplied(const watch::Scope& scope, int64_t took_ms) {
   metrics::Histogram* histogram = nullptr;
+  std::string name = Text(scope.name, scope.prefix ? "*" : "");
   {
     MutexLock lock(applied_mutex_);
-    std::string name = Text(scope.name, scope.prefix ? "*" : "");
     if (applied_.size() >= kScopesMax && !applied_.contains(name)) name = "others";
     metrics::Histogram*& held = applied_[name];
     if (held == nullptr) {

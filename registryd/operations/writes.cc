@@ -52,6 +52,13 @@ std::string OwnerOf(const Caller& caller) {
   return caller.identity.substr(0, core::limits::kOwnerSize - hash.size()) + hash;
 }
 
+// Whether it matters whose the lease is.
+bool ConcernsLease(const core::Command& command) {
+  if (const auto* reg = std::get_if<core::Register>(&command)) return reg->lease.has_value();
+  return std::holds_alternative<core::GrantLease>(command) ||
+         std::holds_alternative<core::RevokeLease>(command);
+}
+
 void SetOwner(const std::string& owner, core::Command& command) {
   if (auto* reg = std::get_if<core::Register>(&command)) {
     if (reg->lease) reg->lease->owner = owner;
@@ -126,8 +133,8 @@ Touched TouchedBy(const core::Command& command) {
 
 void Writes::Submit(const Caller& caller, const core::RequestId& request, core::Command command,
                     Done done, std::optional<Verb> as) {
-  const bool own_leases_only =
-      !caller.identity.empty() && !access_->Allows(caller, Verb::kOperate, {});
+  const bool own_leases_only = !caller.identity.empty() && ConcernsLease(command) &&
+                               !access_->Allows(caller, Verb::kOperate, {});
   if (own_leases_only) SetOwner(OwnerOf(caller), command);
   FillIn(request, command);
   if (absl::Status valid = core::ValidateCommand(command); !valid.ok()) {
