@@ -11,8 +11,8 @@
 // that is about the registry as a whole (membership, backup) calls Authorize with the object "".
 // After a change, Record; what was denied Authorize and Visible have recorded themselves.
 //
-// OpenAccess is what a daemon on loopback uses: it allows everything and writes mutating calls to
-// the debug log. Threads: any.
+// The daemon uses PolicyAccess (policy_access.h). OpenAccess is for tests of what stands behind it:
+// it allows everything and writes mutating calls to the debug log. Threads: any.
 #pragma once
 
 #include <array>

@@ -31,7 +31,7 @@ class Audience {
     watch::Hub* hub = nullptr;
     const Clock* clock = nullptr;
     std::string node = {};                          // our name
-    consensus::PeerCalls* calls = nullptr;     // null: a cluster of one
+    consensus::PeerCalls* calls = nullptr;          // null: a cluster of one
     std::function<std::vector<Peer>()> peers = {};  // the other members, as they are now
   };
   // Handles the questions of other members.

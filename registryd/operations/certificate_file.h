@@ -23,7 +23,7 @@ struct CertificateFacts {
 
 // The first certificate of a PEM file.
 absl::StatusOr<CertificateFacts> InspectCertificate(const std::string& path);
-// The key belongs to the certificate, and the CA file has at least one certificate.
+// Whether the key belongs to the certificate.
 absl::Status CheckKeyPair(const std::string& cert_path, const std::string& key_path);
 
 }  // namespace registryd::operations

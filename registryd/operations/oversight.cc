@@ -18,7 +18,6 @@ absl::StatusOr<Oversight::Overrides> Oversight::ListOverrides(const Caller& call
   ASSIGN_OR_RETURN(auto seen, parts_.access->Visible(caller, Verb::kLookup));
   Overrides out;
   out.view = parts_.reads->Local();
-  // A target sorts behind its service's name, so the page begins at the service of the last one.
   const std::string begin = ns.empty() ? std::string() : Text(ns, "/", service);
   out.view->records.ForEachFrom(begin, [&](const core::ServiceRecordPtr& record) {
     const std::string_view name = record->name;

@@ -31,7 +31,6 @@ class PolicyAccess final : public Access {
   };
   explicit PolicyAccess(Parts parts) : parts_(parts) {}
 
-  // Null: no policy, everything is allowed to everybody.
   void SetPolicy(std::shared_ptr<const Policy> policy);
   bool open() const { return epoch_ == 0; }
 

@@ -67,7 +67,7 @@ class Writes {
   consensus::Proposer* const proposer_;
   Access* const access_;
   const Guards guards_;
-  // Instances of a namespace, counted at a revision; counting is linear in its services.
+  // Instances of a namespace, counted at a time; counting is linear in its services.
   struct Room {
     int64_t counted_ms = 0;
     uint64_t instances = 0;

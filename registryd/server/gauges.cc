@@ -35,7 +35,7 @@ void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus&
   set("registryd_is_leader", "1 on the leader when it is ready.", raft.ready ? 1 : 0);
   set("registryd_lag_seconds", "Time since this node knew itself level with the leader.",
       static_cast<double>(replica.lag_ms()) / 1e3);
-  set("registryd_insecure", "1 when it listens beyond loopback without TLS.", insecure ? 1 : 0);
+  set("registryd_insecure", "1 when it was started with --insecure.", insecure ? 1 : 0);
   set("registryd_connections", "Connections of clients, as far as it was looked at.",
       static_cast<double>(connections));
 }

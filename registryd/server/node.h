@@ -24,9 +24,10 @@ class Node {
 
   // Lines of "api=host:port", written whole or not at all. Call once it serves.
   absl::Status WriteReadyFile() const;
-  // Looks at once whether the files of certificates, policy and keys have changed.
+  // Looks at once whether the files of policy and token keys have changed. (gRPC reads those of
+  // certificates itself.)
   void Reload();
-  // Within about 3 s.
+  // Within about 3 s; some more where a leader finds no successor, or a node is joining.
   void Stop();
 
  private:

@@ -1,5 +1,5 @@
 // The daemon's program: read the configuration, run a node until SIGTERM or SIGINT, leave.
-// SIGHUP: look at certificates, policy and keys at once.
+// SIGHUP: look at policy and token keys at once.
 #pragma once
 
 namespace registryd::server {

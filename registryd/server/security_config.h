@@ -1,7 +1,7 @@
 // The part of the configuration that says who gets in (docs/security.md).
 //
 //   AddSecurityOptions(app, &config.security);
-//   if (absl::Status status = CheckSecurity(config.security, exposures); !status.ok()) ...
+//   if (absl::Status status = CheckSecurity(config.security, exposures, insecure); !status.ok()) ...
 #pragma once
 
 #include <CLI/CLI.hpp>
