@@ -42,11 +42,15 @@ class StagedSnapshot {
   virtual uint64_t generation() const = 0;
 };
 
+// A chunk is some 256 KiB, or as large as the one record in it. None is larger than this, which is
+// what a reader of a backup takes in one message.
+inline constexpr size_t kSnapshotChunkMax = 250 << 20;
+
 // A snapshot on its way out: a picture of the state, read chunk by chunk. One thread at a time.
 class SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
-  // The next chunk, of at most some 100 KB; empty: the last one was given.
+  // The next chunk; empty: the last one was given.
   virtual absl::StatusOr<std::string> Next() = 0;
 };
 

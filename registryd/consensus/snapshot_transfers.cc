@@ -13,9 +13,10 @@ namespace {
 
 constexpr char kMethod[] = "snapshot";
 
-// A request: transfer u64, number of the chunk u64, last u8, chunk. An answer to the last one:
-// index u64, term u64. Little endian.
+// A request: transfer u64, number of the piece u64, what follows u8, piece of a chunk. An answer to
+// the last one: index u64, term u64. Little endian.
 constexpr size_t kHeaderBytes = 17;
+enum class Follows : uint8_t { kChunk = 0, kNothing = 1, kMoreOfThis = 2 };
 
 }  // namespace
 
@@ -48,6 +49,7 @@ void SnapshotTransfers::Begin(NodeId to) {
   auto first = transfer.source->Next();
   if (!first.ok()) return Fail(to, first.status());
   transfer.next = *std::move(first);
+  transfer.next_sent = 0;
   SendNext(to);
 }
 
@@ -56,19 +58,31 @@ void SnapshotTransfers::SendNext(NodeId to) {
   if (transfer.source == nullptr || transfer.waiting) return;
   const int64_t elapsed_ms = parts_.clock->MonotonicMs() - transfer.began_ms;
   if (transfer.sent_bytes > options_.bytes_per_second * (elapsed_ms + 20) / 1000) return;  // Tick
-  // One ahead, to know which is the last.
-  auto following = transfer.source->Next();
-  if (!following.ok()) return Fail(to, following.status());
-  const bool last = following->empty();
+  const std::string_view piece =
+      std::string_view(transfer.next).substr(transfer.next_sent, kPieceBytes);
+  auto follows = Follows::kMoreOfThis;
+  std::string following;
+  if (transfer.next_sent + piece.size() == transfer.next.size()) {
+    // One ahead, to know which is the last.
+    auto read = transfer.source->Next();
+    if (!read.ok()) return Fail(to, read.status());
+    following = *std::move(read);
+    follows = following.empty() ? Follows::kNothing : Follows::kChunk;
+  }
   std::string body;
-  body.reserve(kHeaderBytes + transfer.next.size());
+  body.reserve(kHeaderBytes + piece.size());
   AppendLittleEndian(body, transfer.id);
   AppendLittleEndian(body, transfer.number++);
-  body.push_back(last ? 1 : 0);
-  body += transfer.next;
-  transfer.sent_bytes += static_cast<int64_t>(transfer.next.size());
-  transfer.next = *std::move(following);
+  AppendLittleEndian(body, static_cast<uint8_t>(follows));
+  body += piece;
+  transfer.sent_bytes += static_cast<int64_t>(piece.size());
+  transfer.next_sent += piece.size();
+  if (follows != Follows::kMoreOfThis) {
+    transfer.next = std::move(following);
+    transfer.next_sent = 0;
+  }
   transfer.waiting = true;
+  const bool last = follows == Follows::kNothing;
   parts_.calls->Call(to, kMethod, std::move(body),
                      last ? options_.finish_timeout_ms : options_.chunk_timeout_ms,
                      [this, to, id = transfer.id, last](absl::StatusOr<std::string> answer) {
@@ -106,24 +120,35 @@ absl::StatusOr<std::string> SnapshotTransfers::OnChunk(NodeId from, std::string_
   ByteReader reader(body);
   const auto id = reader.Take<uint64_t>();
   const auto number = reader.Take<uint64_t>();
-  const bool last = reader.Take<uint8_t>() != 0;
+  const auto follows = static_cast<Follows>(reader.Take<uint8_t>());
   if (!reader.ok()) return absl::InvalidArgumentError("a chunk without a header");
   if (number == 0) {
     incoming_ = {};
     auto sink = parts_.store->Receive();
-    if (!sink.ok()) return sink.status();
-    incoming_ = {from, id, 0, 0, *std::move(sink)};
+    if (!sink.ok()) {
+      reports_->SetReceivingSnapshot(false);  // what another was sending is dropped, too
+      log::Warning("receiving a snapshot failed", {{"from", from}, {"error", sink.status()}});
+      return sink.status();
+    }
+    incoming_ = {from, id, 0, 0, {}, *std::move(sink)};
     reports_->SetReceivingSnapshot(true);
     log::Info("receiving a snapshot", {{"from", from}});
   }
   if (incoming_.sink == nullptr || incoming_.id != id || incoming_.from != from ||
       incoming_.next_number != number) {
-    return absl::FailedPreconditionError("another transfer took its place, or a chunk is missing");
+    return absl::FailedPreconditionError("another transfer took its place, or a piece is missing");
   }
   ++incoming_.next_number;
   incoming_.heard_ms = parts_.clock->MonotonicMs();
-  absl::Status status = incoming_.sink->Add(reader.TakeRest());
-  if (status.ok() && !last) return std::string();
+  absl::Status status;
+  incoming_.chunk += reader.TakeRest();
+  if (incoming_.chunk.size() > kSnapshotChunkMax) {
+    status = absl::InvalidArgumentError("a chunk is larger than any may be");
+  } else if (follows != Follows::kMoreOfThis) {
+    status = incoming_.sink->Add(incoming_.chunk);
+    incoming_.chunk.clear();
+  }
+  if (status.ok() && follows != Follows::kNothing) return std::string();
   const std::unique_ptr<SnapshotSink> sink = std::move(incoming_.sink);
   incoming_ = {};
   std::string answer;

@@ -7,8 +7,8 @@
 //   transfers.Start(&raft);                                  // before the peers are served
 //
 // A sender has one transfer per peer and one chunk of it under way; a receiver takes one transfer,
-// of whoever began last. Disk work is done on the worker. Limits: a chunk is at most some 100 KB,
-// so either side holds one; the rate is bounded. Errors end the transfer: the driver begins another
+// of whoever began last. Disk work is done on the worker. Limits: either side holds one chunk
+// (kSnapshotChunkMax), which travels in pieces of kPieceBytes; the rate is bounded. Errors end the transfer: the driver begins another
 // while the peer still needs one.
 //
 // Threads: SendSnapshot from the raft thread, handlers from any, everything else on the worker.
@@ -21,7 +21,6 @@
 
 #include "registryd/base/clock.h"
 #include "registryd/base/loop.h"
-#include "registryd/base/mutex.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/consensus/peer_calls.h"
 
@@ -38,6 +37,8 @@ struct SnapshotTransferOptions {
 
 class SnapshotTransfers final : public SnapshotSender {
  public:
+  static constexpr size_t kPieceBytes = 1 << 20;
+
   struct Parts {
     PeerCalls* calls = nullptr;
     SnapshotStore* store = nullptr;
@@ -58,7 +59,8 @@ class SnapshotTransfers final : public SnapshotSender {
   struct Outgoing {
     uint64_t id = 0;
     std::unique_ptr<SnapshotSource> source;
-    std::string next;  // read and not sent; empty: none
+    std::string next;      // the chunk that is being sent
+    size_t next_sent = 0;  // of its bytes
     uint64_t number = 0;
     int64_t began_ms = 0;
     int64_t sent_bytes = 0;
@@ -69,6 +71,7 @@ class SnapshotTransfers final : public SnapshotSender {
     uint64_t id = 0;
     uint64_t next_number = 0;
     int64_t heard_ms = 0;
+    std::string chunk;  // as much of it as has come
     std::unique_ptr<SnapshotSink> sink;
   };
 
@@ -81,7 +84,6 @@ class SnapshotTransfers final : public SnapshotSender {
   const Parts parts_;
   const SnapshotTransferOptions options_;
   SnapshotReports* reports_ = nullptr;
-  uint64_t next_id_ = 1;
   std::map<NodeId, Outgoing> outgoing_;
   Incoming incoming_;
 };

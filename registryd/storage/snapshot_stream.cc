@@ -1,5 +1,6 @@
 #include "registryd/storage/snapshot_stream.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/consensus/configuration_codec.h"
+#include "registryd/consensus/interfaces.h"
 #include "registryd/storage/directory.h"
 #include "registryd/storage/record_file.h"
 #include "registryd/storage/state_families.h"
@@ -22,6 +24,9 @@ namespace {
 // u32 size of kind and content, u32 CRC-32C of both, u8 kind, content. Little endian.
 constexpr size_t kFrameBytes = 8;
 enum Kind : uint8_t { kHead = 1, kRecords = 2, kEnd = 3 };
+// What leaves room for the rest of a chunk.
+constexpr size_t kRecordMax = consensus::kSnapshotChunkMax - (1 << 20);
+constexpr size_t kReadAtOnce = 1 << 20;
 constexpr std::string_view kMagic = "registryd snapshot\n";
 
 void PutText(std::string& out, std::string_view text) {
@@ -62,7 +67,6 @@ struct Totals {
 
 struct SnapshotWriter::Impl {
   std::shared_ptr<const StatePicture> picture;
-  SnapshotHead head;
   Totals totals;
   enum class Stage : uint8_t { kHead, kRecords, kEnd, kDone } stage = Stage::kHead;
   size_t family = 0;
@@ -78,11 +82,10 @@ SnapshotWriter::SnapshotWriter(std::shared_ptr<const StatePicture> picture)
 }
 SnapshotWriter::~SnapshotWriter() = default;
 
-const SnapshotHead& SnapshotWriter::head() const { return impl_->head; }
-
 absl::StatusOr<std::string> SnapshotWriter::Impl::Head() {
   ASSIGN_OR_RETURN(StatePicture::Head read, picture->ReadHead());
-  head = {read.state.counters.cluster, read.state.counters.revision, std::move(read.record)};
+  const SnapshotHead head{read.state.counters.cluster, read.state.counters.revision,
+                          std::move(read.record)};
   ASSIGN_OR_RETURN(const consensus::Payload members,
                    consensus::EncodeConfiguration(head.record.configuration));
   std::string content(kMagic);
@@ -107,6 +110,13 @@ absl::StatusOr<std::string> SnapshotWriter::Impl::Records() {
     if (at == nullptr) at = picture->Scan(family);
     content.assign(1, static_cast<char>(family));
     for (; at->Valid() && content.size() < kSnapshotChunkBytes; at->Next()) {
+      if (at->key().size() + at->value().size() > kRecordMax) {
+        return absl::ResourceExhaustedError(Text(
+            "a record of ", at->value().size(), " bytes of the family '",
+            StateDatabase("").families[family].name,
+            "' is too large for a snapshot; once the history has forgotten a change of so many "
+            "instances at once (history-keep), it works again"));
+      }
       PutText(content, {at->key().data(), at->key().size()});
       PutText(content, {at->value().data(), at->value().size()});
       ++totals.records;
@@ -289,13 +299,19 @@ absl::StatusOr<std::string> ReadChunk(std::FILE* file, const std::string& path) 
   if (got == 0 && std::feof(file)) return std::string();
   ByteReader reader({frame.data(), got});
   const auto size = reader.Take<uint32_t>();
-  if (got != frame.size() || size > kSnapshotChunkMax) {
+  if (got != frame.size() || size > consensus::kSnapshotChunkMax) {
     return absl::DataLossError(Text(path, " is damaged, or no backup of a registry"));
   }
   std::string chunk(frame.data(), frame.size());
-  chunk.resize(frame.size() + size);
-  if (std::fread(chunk.data() + frame.size(), 1, size, file) != size) {
-    return absl::DataLossError(Text(path, " is cut off"));
+  // Bit by bit: a damaged size takes no more memory than the file is long.
+  for (size_t left = size; left > 0;) {
+    const size_t now = std::min(left, kReadAtOnce);
+    const size_t had = chunk.size();
+    chunk.resize(had + now);
+    if (std::fread(chunk.data() + had, 1, now, file) != now) {
+      return absl::DataLossError(Text(path, " is cut off"));
+    }
+    left -= now;
   }
   return chunk;
 }

@@ -14,7 +14,8 @@
 // damaged stream is refused. Neither side holds more than a chunk and RocksDB's own buffers.
 //
 // Threads: one at a time. Errors: DATA_LOSS: damaged; FAILED_PRECONDITION: written by a newer
-// registryd; RESOURCE_EXHAUSTED: the disk is full. An import that is dropped removes its directory.
+// registryd; RESOURCE_EXHAUSTED: the disk is full, or a record is larger than a chunk may be
+// (consensus::kSnapshotChunkMax). An import that is dropped removes its directory.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,6 @@ class StatePicture;
 inline constexpr uint32_t kSnapshotFormat = 1;
 // A chunk is not much larger than this, unless one record is.
 inline constexpr size_t kSnapshotChunkBytes = 256 << 10;
-inline constexpr size_t kSnapshotChunkMax = 8 << 20;
 
 struct SnapshotHead {
   ClusterId cluster;
@@ -46,8 +46,6 @@ class SnapshotWriter {
  public:
   explicit SnapshotWriter(std::shared_ptr<const StatePicture> picture);
   ~SnapshotWriter();
-  // Valid after the first Next.
-  const SnapshotHead& head() const;
   // The next chunk; empty: the last one was given.
   absl::StatusOr<std::string> Next();
 

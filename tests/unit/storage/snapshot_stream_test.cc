@@ -106,6 +106,35 @@ TEST_F(SnapshotStreamTest, DamageIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "copy"));  // nothing is left of them
 }
 
+// The change of a whole service at once is one record of the history.
+TEST_F(SnapshotStreamTest, ARecordOfManyMegabytesIsRestored) {
+  for (uint64_t i = 0; i < 1'500; ++i) {
+    core::InstanceSpec spec = Spec(10'000 + 7 * i, 16);
+    spec.name = core::InstanceName("default", "large", Text("i-", i));
+    original_.Apply(core::Register{{spec}, std::nullopt});
+  }
+  original_.Apply(core::SetMaintenance{"default/large", "ops", "a long night", 0});
+  original_.Commit();
+  const std::string path = dir_ / "file";
+  {
+    std::ofstream file(path, std::ios::binary);
+    for (const std::string& chunk : Chunks()) file << chunk;
+  }
+  std::vector<std::string> chunks;
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  size_t largest = 0;
+  for (;;) {
+    auto chunk = ReadChunk(file, path);
+    ASSERT_TRUE(chunk.ok()) << chunk.status();
+    if (chunk->empty()) break;
+    largest = std::max(largest, chunk->size());
+    chunks.push_back(*std::move(chunk));
+  }
+  std::fclose(file);
+  EXPECT_GT(largest, size_t{8} << 20);
+  EXPECT_TRUE(Import(chunks).ok());
+}
+
 TEST_F(SnapshotStreamTest, AnEmptyStateHasNoSnapshot) {
   auto empty = StateStore::Open(dir_ / "empty");
   ASSERT_TRUE(empty.ok());
