@@ -41,7 +41,8 @@ absl::Status Bootstrap(const FirstStart& start, NodeIdentity* identity) {
 absl::Status Join(const FirstStart& start, NodeIdentity* identity) {
   ASSIGN_OR_RETURN(identity->cluster, AskForCluster(start.peers, start.config.join,
                                                     {ClusterId(), identity->node, identity->name,
-                                                     start.peer_address, identity->data_id}));
+                                                     start.peer_address, identity->data_id},
+                                                    start.clock));
   log::Info("joins a cluster", {{"cluster", identity->cluster},
                                 {"name", identity->name},
                                 {"node", identity->node},

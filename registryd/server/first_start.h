@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "registryd/base/clock.h"
 #include "registryd/consensus/peer_transport.h"
 #include "registryd/server/cluster_setup.h"
 #include "registryd/server/config.h"
@@ -28,6 +29,7 @@ struct FirstStart {
   storage::RocksLogStore& log;
   consensus::PeerTransport& peers;  // listens already, and asks whom this node joins
   const std::string& peer_address;  // as the others reach this node
+  const Clock& clock;
 };
 absl::StatusOr<storage::NodeIdentity> OpenIdentity(const FirstStart& start);
 

@@ -1,5 +1,7 @@
 #include "registryd/server/joining.h"
 
+#include <signal.h>
+
 #include <chrono>
 #include <future>
 #include <memory>
@@ -21,7 +23,7 @@ using internal::v1::IdentityReply;
 constexpr char kIdentityMethod[] = "identity";
 constexpr int64_t kPauseMs = 500;
 constexpr int64_t kTimeoutMs = 5'000;
-constexpr std::chrono::seconds kAskFor{60};
+constexpr int64_t kAskForMs = 60'000;
 
 // Waits for the answer, which every call gets.
 absl::StatusOr<std::string> Ask(PeerTransport& peers, const std::string& address,
@@ -45,6 +47,13 @@ absl::StatusOr<ClusterId> AskIdentity(PeerTransport& peers, const std::string& a
   return ClusterId(reply.cluster_id());
 }
 
+// The signals are blocked and taken by the main thread, which waits for this node to start.
+bool ToldToStop() {
+  sigset_t pending;
+  sigpending(&pending);
+  return sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1;
+}
+
 }  // namespace
 
 void ServeIdentity(PeerTransport* peers, ClusterId cluster) {
@@ -57,10 +66,11 @@ void ServeIdentity(PeerTransport* peers, ClusterId cluster) {
 }
 
 absl::StatusOr<ClusterId> AskForCluster(PeerTransport& peers, const std::string& address,
-                                        const PeerIdentity& me) {
+                                        const PeerIdentity& me, const Clock& clock) {
   absl::Status last;
-  const auto end = std::chrono::steady_clock::now() + kAskFor;
-  while (std::chrono::steady_clock::now() < end) {
+  const int64_t end = clock.MonotonicMs() + kAskForMs;
+  while (clock.MonotonicMs() < end) {
+    if (ToldToStop()) return absl::CancelledError("told to stop before it had joined");
     const auto reply = AskIdentity(peers, address, me);
     if (reply.ok()) return *reply;
     if (last != reply.status()) {

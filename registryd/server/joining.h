@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "registryd/base/clock.h"
 #include "registryd/base/mutex.h"
 #include "registryd/consensus/membership_calls.h"
 #include "registryd/consensus/peer_transport.h"
@@ -27,9 +28,9 @@ namespace registryd::server {
 void ServeIdentity(consensus::PeerTransport* peers, ClusterId cluster);
 
 // The cluster of whoever listens at `address`; asks for about a minute. UNAVAILABLE: nobody answers
-// there.
+// there. CANCELLED: a signal to stop waits to be taken.
 absl::StatusOr<ClusterId> AskForCluster(consensus::PeerTransport& peers, const std::string& address,
-                                        const consensus::PeerIdentity& me);
+                                        const consensus::PeerIdentity& me, const Clock& clock);
 
 class Joining {
  public:

@@ -1,14 +1,10 @@
 #include "registryd/server/node.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
-#include <fstream>
 #include <future>
-#include <thread>
 #include <utility>
 
 #include "registryd/api/api_server.h"
@@ -55,6 +51,7 @@
 #include "registryd/server/leadership_hook.h"
 #include "registryd/server/member_status.h"
 #include "registryd/server/pages.h"
+#include "registryd/server/ready_file.h"
 #include "registryd/server/security.h"
 #include "registryd/server/version.h"
 #include "registryd/storage/data_dir.h"
@@ -107,6 +104,7 @@ struct Node::Impl {
   absl::Status StartConsensus();
   absl::Status StartServers();
   void StartForwarding();
+  std::vector<NodeId> MemberIds() const;
   std::vector<operations::Audience::Peer> OtherMembers() const;
   void StartChecks();
   registry::v1::Member Myself() const;
@@ -183,7 +181,7 @@ absl::Status Node::Impl::OpenStores() {
   ASSIGN_OR_RETURN(data_dir, storage::DataDir::Lock(config.data_dir, config.name));
   ASSIGN_OR_RETURN(log, storage::RocksLogStore::Open({.dir = data_dir->log_dir(),
                                                       .reserve_bytes = config.disk_reserve_bytes}));
-  ASSIGN_OR_RETURN(identity, OpenIdentity({config, *data_dir, *log, *peers, peer_address}));
+  ASSIGN_OR_RETURN(identity, OpenIdentity({config, *data_dir, *log, *peers, peer_address, clock}));
   ASSIGN_OR_RETURN(known_members,
                    storage::KnownMembers::Open(data_dir->members_file(), identity.cluster));
   for (const InitialMember& member : InitialMembers(config)) {
@@ -310,6 +308,13 @@ absl::Status Node::Impl::StartConsensus() {
   return absl::OkStatus();
 }
 
+std::vector<NodeId> Node::Impl::MemberIds() const {
+  const auto configuration = raft->status().configuration;  // which may be replaced meanwhile
+  std::vector<NodeId> members;
+  for (const auto& server : *configuration) members.push_back(server.id);
+  return members;
+}
+
 std::vector<operations::Audience::Peer> Node::Impl::OtherMembers() const {
   std::vector<operations::Audience::Peer> others;
   const auto configuration = raft->status().configuration;
@@ -333,10 +338,7 @@ void Node::Impl::StartChecks() {
         asker->Ask(check, std::move(done));
       },
       [this] {
-        const auto configuration = raft->status().configuration;  // which may be replaced meanwhile
-        std::vector<NodeId> members;
-        for (const auto& server : *configuration) members.push_back(server.id);
-        presence->Ask(members);
+        presence->Ask(MemberIds());
         return presence->Present();
       });
   replica->AddObserver(checks.get());
@@ -382,10 +384,7 @@ void Node::Impl::StartForwarding() {
   divergence->Serve();
   features = std::make_unique<FeatureUpkeep>(FeatureUpkeep::Parts{
       .calls = peers.get(), .replica = replica.get(), .proposer = raft.get(), .members = [this] {
-        std::vector<NodeId> members;
-        const auto configuration = raft->status().configuration;
-        for (const auto& server : *configuration) members.push_back(server.id);
-        return members;
+        return MemberIds();
       }});
   member_status = std::make_unique<MemberStatus>(
       MemberStatus::Parts{.peers = peers.get(),
@@ -581,18 +580,9 @@ absl::StatusOr<std::unique_ptr<Node>> Node::Start(const Config& config) {
 }
 
 absl::Status Node::WriteReadyFile() const {
-  const std::string& path = impl_->config.ready_file;
-  if (path.empty()) return absl::OkStatus();
-  const std::string draft = Text(path, ".", getpid());
-  std::ofstream file(draft, std::ios::trunc);
-  file << "api=" << impl_->ApiAddress() << "\nhttp=" << impl_->HttpAddress()
-       << "\npeer=" << impl_->peer_address << "\n";
-  file.close();
-  if (!file || std::rename(draft.c_str(), path.c_str()) != 0) {
-    return absl::UnavailableError(
-        Text("cannot write ", path, "; is its directory there and writable?"));
-  }
-  return absl::OkStatus();
+  return server::WriteReadyFile(
+      impl_->config.ready_file,
+      {.api = impl_->ApiAddress(), .http = impl_->HttpAddress(), .peer = impl_->peer_address});
 }
 
 void Node::Reload() { impl_->security->Reload(); }

@@ -60,6 +60,10 @@ int Run(int argc, char** argv) {
   log::Info("starting",
             {{"version", kVersion}, {"name", config.name}, {"data_dir", config.data_dir}});
   auto node = Node::Start(config);
+  if (absl::IsCancelled(node.status())) {
+    log::Info("stopped", {{"why", std::string(node.status().message())}});
+    return 0;
+  }
   if (!node.ok()) {
     log::Error("cannot start", {{"error", std::string(node.status().message())}});
     return 1;

@@ -140,6 +140,9 @@ TEST_F(MembershipTest, WhoJoinsNobodySaysSo) {
   cluster_[added].Launch();
   ASSERT_TRUE(LogSays(added, "cannot join yet")) << cluster_.Log();
   EXPECT_THAT(cluster_[added].Log(), HasSubstr(cluster_.peer(0)));
+  // It can be told to stop meanwhile.
+  ASSERT_EQ(cluster_[added].Stop(), 0) << cluster_.Log();
+  cluster_[added].Launch();
   // It goes on once there is a cluster.
   for (size_t i = 0; i < 3; ++i) cluster_[i].Launch();
   ASSERT_TRUE(WaitUntilVoter(cluster_.name(added))) << cluster_.Log();
