@@ -81,6 +81,12 @@ void LeaseTable::Hold(LeaseId id) {
   entry.slot = -1;
 }
 
+void LeaseTable::NotRevived(const core::LeaseRef& lease) {
+  const auto found = leases_.find(lease.id);
+  if (found == leases_.end() || found->second.epoch != lease.epoch) return;
+  found->second.reviving = false;
+}
+
 // It is about to be held, replaced or removed. Those that are held are not expected to renew.
 void LeaseTable::Unwatch(Entry& entry) {
   if (entry.held) {

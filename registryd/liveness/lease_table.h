@@ -42,8 +42,10 @@ class LeaseTable {
   // before.
   void Release(const core::LeaseRef& lease, int64_t now);
   // The guard holds it: it is never due until it is added again. Its next renewal is kRevived,
-  // those after it kRenewed, until Hold is called again.
+  // those after it kRenewed, until Hold or NotRevived is called.
   void Hold(LeaseId id);
+  // The revival of a lease that is held did not happen: its next renewal is kRevived again.
+  void NotRevived(const core::LeaseRef& lease);
   // What was due is not: every lease has a full ttl from now. O(n).
   void GiveAllAFullTtl(int64_t now);
 

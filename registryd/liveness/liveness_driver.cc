@@ -241,7 +241,7 @@ void LivenessDriver::ProposeRevivals() {
     if (!turned.ok()) {
       log::Warning("could not revive leases; their next renewal tries again",
                    {{"leases", leases.size()}, {"error", turned.status()}});
-      for (const core::LeaseRef& lease : leases) table_.Hold(lease.id);
+      for (const core::LeaseRef& lease : leases) table_.NotRevived(lease);
       return;
     }
     ProposeRevivals();

@@ -30,6 +30,21 @@ TEST(LeaseTable, ARenewalMovesTheDeadlineAFullTtl) {
   EXPECT_EQ(table.ExpiredAt(10'100, 10).size(), 1u);
 }
 
+TEST(LeaseTable, ARevivalThatDidNotHappenIsTriedAgainAndHoldsNobodyWhoLives) {
+  LeaseTable table;
+  table.Add(Ref(7), 5'000, 0);
+  table.Hold(LeaseId(7));
+  EXPECT_EQ(table.Renew(Ref(7), 100), Renewal::kRevived);
+  EXPECT_EQ(table.Renew(Ref(7), 200), Renewal::kRenewed);
+  table.NotRevived(Ref(7));
+  EXPECT_EQ(table.Renew(Ref(7), 300), Renewal::kRevived);
+  // Its owner registered meanwhile: it lives, and is found when it falls silent.
+  table.Add(Ref(7), 5'000, 1'000);
+  table.NotRevived(Ref(7));
+  EXPECT_EQ(table.held(), 0u);
+  EXPECT_EQ(table.ExpiredAt(6'200, 10), std::vector{Ref(7)});
+}
+
 TEST(LeaseTable, UnknownAndOlderLeasesAreLost) {
   LeaseTable table;
   EXPECT_EQ(table.Renew(Ref(1), 0), Renewal::kLost);
