@@ -30,7 +30,6 @@ void CheckDriver::Stop() {
 
 void CheckDriver::OnLeadership(const replica::Leadership& leadership) {
   leading_ = leadership.ready;
-  made_ = false;
 }
 
 // Whom we know may be gone.
@@ -110,8 +109,9 @@ void CheckDriver::OnAnswer(const core::InstanceName& name, Revision epoch, Answe
   const int64_t now = parts_.clock->MonotonicMs();
   auto result = table_.Note(name, epoch, answer, std::move(message), now);
   LookAtMyself(now);
-  // A failure that is kept back comes again with the next answer.
-  if (result && (result->passed || !doubt_.doubts())) results_.push_back(*std::move(result));
+  // What is kept back comes again with the next answer: a failure, or more than can be reported.
+  const bool told = result && (result->passed || !doubt_.doubts());
+  if (told && results_.size() < kResultsMax) results_.push_back(*std::move(result));
 }
 
 void CheckDriver::ProposeCheckers() {

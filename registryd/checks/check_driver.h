@@ -17,7 +17,7 @@
 // in time and size (client/probes/probe.h).
 //
 // Threads: the loop; answers of `ask` come from any thread. Limits: kUnderWayMax probes at a time,
-// the rest waits its turn.
+// the rest waits its turn; kResultsMax results that wait for a leader, the rest comes again.
 #pragma once
 
 #include <atomic>
@@ -32,6 +32,7 @@
 #include "registryd/checks/check_table.h"
 #include "registryd/checks/self_doubt.h"
 #include "registryd/consensus/interfaces.h"
+#include "registryd/core/limits.h"
 #include "registryd/replica/replica.h"
 
 namespace registryd::checks {
@@ -40,6 +41,7 @@ class CheckDriver final : public replica::Observer {
  public:
   static constexpr int64_t kTickMs = 100;
   static constexpr size_t kUnderWayMax = 1'000;
+  static constexpr size_t kResultsMax = 10 * core::limits::kCheckResultsPerCommand;
 
   struct Parts {
     replica::Replica* replica = nullptr;
