@@ -248,20 +248,6 @@ RaftStatus Driver::status() const {
   status.applied = applied_;
   status.snapshot = LogIndex(raft_shim_snapshot_index(core_));
   status.configuration_committed = raft_shim_uncommitted_configuration_index(core_) == 0;
-  status.removed = removed_;
-  if (!Leads()) return status;
-  for (const Server& server : *configuration) {
-    if (server.id == options_.id) continue;
-    PeerProgress& progress = status.peers.emplace_back();
-    progress.id = server.id;
-    uint64_t match = 0;
-    if (raft_shim_match_index(core_, server.id.value(), &match)) progress.match = LogIndex(match);
-    const auto peer = peers_.find(server.id);
-    if (peer == peers_.end()) continue;
-    progress.silent_ms = static_cast<int64_t>(now_ms_) - peer->second.heard_ms;
-    progress.has_space = peer->second.has_space;
-    progress.gets_snapshot = peer->second.transfer != Peer::Transfer::kNone;
-  }
   return status;
 }
 

@@ -67,8 +67,6 @@ struct RaftStatus {
   std::shared_ptr<const Configuration> configuration;  // the newest, committed or not; never null
   LogIndex configuration_index;
   bool configuration_committed = true;
-  bool removed = false;             // no longer a member, and knows it
-  std::vector<PeerProgress> peers;  // on a leader: all other members
 };
 
 class Driver {

@@ -27,13 +27,4 @@ struct MembershipChange {
   bool force = false;
 };
 
-// What a leader knows of another member.
-struct PeerProgress {
-  NodeId id;
-  LogIndex match;         // it has everything up to here
-  int64_t silent_ms = 0;  // since its last message
-  bool has_space = true;
-  bool gets_snapshot = false;  // it is too far behind for the log
-};
-
 }  // namespace registryd::consensus

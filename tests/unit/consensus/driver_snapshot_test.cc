@@ -176,8 +176,11 @@ TEST_F(DriverSnapshotTest, ASentSnapshotIsToldToBeInstalledUntilItIs) {
   }
   EXPECT_EQ(installs.size(), 2u);
   h_.Accept(3, index.value());
-  EXPECT_FALSE(h_.driver->status().peers.back().gets_snapshot &&
-               h_.driver->status().peers.back().match < index);
+  for (int i = 0; i < 20; ++i) {
+    h_.Accept(2, h_.driver->status().last_index.value());
+    h_.RunTimer();
+  }
+  EXPECT_THAT(h_.Take<InstallSnapshot>(), IsEmpty());
 }
 
 class DriverMembershipTest : public ::testing::Test {
@@ -282,7 +285,6 @@ TEST_F(DriverMembershipTest, ANodeBelievesThatItWasRemovedOnlyByANewerConfigurat
   EXPECT_EQ(h_.removed, 0);
   h_.From(2, NotMember{Term(1), LogIndex(7)});
   EXPECT_EQ(h_.removed, 1);
-  EXPECT_TRUE(h_.driver->status().removed);
   h_.From(2, NotMember{Term(1), LogIndex(8)});
   EXPECT_EQ(h_.removed, 1);
 }
