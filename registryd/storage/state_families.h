@@ -9,7 +9,7 @@
 namespace registryd::storage {
 
 // In the order of StateDatabase's families.
-inline constexpr size_t kMetaOfState = 3;
+enum StateFamily : size_t { kInstances, kLeases, kRequests, kMeta, kHistory, kServices };
 inline constexpr std::string_view kStateKey = "state";
 inline constexpr std::string_view kConfigurationKey = "configuration";
 

@@ -11,6 +11,30 @@
 
 namespace registryd::storage {
 
+namespace {
+
+absl::Status NothingApplied() {
+  return absl::FailedPreconditionError("this node has applied nothing yet; try again");
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<wire::StoredState>> ReadStoredState(
+    Database& database, const rocksdb::ReadOptions& options) {
+  rocksdb::PinnableSlice value;
+  const rocksdb::Status status = database.db().Get(
+      options, database.family(kMeta), rocksdb::Slice(kStateKey.data(), kStateKey.size()), &value);
+  if (status.IsNotFound()) return std::optional<wire::StoredState>();
+  if (!status.ok()) return database.Damaged(status.ToString());
+  absl::StatusOr<wire::StoredState> state = wire::DecodeStateRecord({value.data(), value.size()});
+  if (absl::IsUnimplemented(state.status())) {
+    return absl::FailedPreconditionError(
+        Text("the state in ", database.dir(), ": ", std::string(state.status().message())));
+  }
+  if (!state.ok()) return database.Damaged(std::string(state.status().message()));
+  return std::optional(*std::move(state));
+}
+
 StatePicture::StatePicture(std::shared_ptr<Database> database)
     : database_(std::move(database)), snapshot_(database_->db().GetSnapshot()) {}
 
@@ -27,32 +51,32 @@ std::unique_ptr<rocksdb::Iterator> StatePicture::Scan(size_t family) const {
   return iterator;
 }
 
-absl::StatusOr<std::string> StatePicture::Get(std::string_view key) const {
+absl::StatusOr<std::string> StatePicture::ReadConfiguration() const {
   rocksdb::ReadOptions options;
   options.snapshot = snapshot_;
   std::string value;
   const rocksdb::Status status = database_->db().Get(
-      options, database_->family(kMetaOfState), rocksdb::Slice(key.data(), key.size()), &value);
-  if (status.IsNotFound()) {
-    return absl::FailedPreconditionError("this node has applied nothing yet; try again");
-  }
+      options, database_->family(kMeta),
+      rocksdb::Slice(kConfigurationKey.data(), kConfigurationKey.size()), &value);
+  if (status.IsNotFound()) return NothingApplied();
   if (!status.ok()) return database_->Damaged(status.ToString());
   return value;
 }
 
 absl::StatusOr<StatePicture::Head> StatePicture::ReadHead() const {
-  ASSIGN_OR_RETURN(const std::string state, Get(kStateKey));
-  ASSIGN_OR_RETURN(const std::string configuration, Get(kConfigurationKey));
-  auto decoded = wire::DecodeStateRecord(state);
-  if (!decoded.ok()) return database_->Damaged(std::string(decoded.status().message()));
+  rocksdb::ReadOptions options;
+  options.snapshot = snapshot_;
+  ASSIGN_OR_RETURN(std::optional<wire::StoredState> state, ReadStoredState(*database_, options));
+  if (!state) return NothingApplied();
+  ASSIGN_OR_RETURN(const std::string configuration, ReadConfiguration());
   const std::string_view bytes = configuration;
   const auto index = DecodeLogKey(bytes.substr(0, 8));
   auto members = consensus::DecodeConfiguration(bytes.substr(std::min<size_t>(8, bytes.size())));
   if (!index || !members.ok())
     return database_->Damaged("the record of the members cannot be read");
-  consensus::SnapshotRecord record{decoded->applied_index, decoded->applied_term,
-                                   *std::move(members), *index};
-  return Head{*std::move(decoded), std::move(record)};
+  consensus::SnapshotRecord record{state->applied_index, state->applied_term, *std::move(members),
+                                   *index};
+  return Head{*std::move(state), std::move(record)};
 }
 
 std::string EncodeStoredConfiguration(LogIndex index, std::string_view configuration) {

@@ -37,10 +37,15 @@ class StatePicture {
   Database& database() const { return *database_; }
 
  private:
-  absl::StatusOr<std::string> Get(std::string_view key) const;
+  absl::StatusOr<std::string> ReadConfiguration() const;
   const std::shared_ptr<Database> database_;
   const rocksdb::Snapshot* const snapshot_;
 };
+
+// The record of the state: "state" in the family "meta". Absent: nothing was applied yet.
+// FAILED_PRECONDITION: a newer registryd wrote it. DATA_LOSS: it is damaged.
+absl::StatusOr<std::optional<wire::StoredState>> ReadStoredState(
+    Database& database, const rocksdb::ReadOptions& options);
 
 // The record of the members as of the applied index: "configuration" in the family "meta".
 std::string EncodeStoredConfiguration(LogIndex index, std::string_view configuration);

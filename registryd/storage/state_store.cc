@@ -28,12 +28,6 @@ namespace {
 //     the memtables of all families are switched at one commit and their tables enter the MANIFEST
 //     as one group.
 // So the state is a commit, and its applied index, which is in the same batch, says which.
-constexpr size_t kInstances = 0;
-constexpr size_t kLeases = 1;
-constexpr size_t kRequests = 2;
-constexpr size_t kMeta = 3;
-constexpr size_t kHistory = 4;
-constexpr size_t kServices = 5;
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 rocksdb::Slice Slice(std::string_view view) { return {view.data(), view.size()}; }
@@ -156,26 +150,16 @@ struct StateStore::Impl {
   std::string after;
   wire::HistoryEncoder history;
   uint64_t history_position = 0;  // bytes of history ever written
+  Revision dropped_to;            // whoever drops history is alone with this
 };
 
 absl::StatusOr<std::optional<wire::StoredState>> StateStore::Impl::LoadState() {
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status =
-      database->db().Get({}, database->family(kMeta), Slice(kStateKey), &value);
-  if (status.IsNotFound()) {
-    for (const size_t family : {kInstances, kLeases, kRequests, kServices}) {
-      if (!IsEmpty(family)) return database->Damaged("the record of the applied index is missing");
-    }
-    return std::optional<wire::StoredState>();
+  ASSIGN_OR_RETURN(std::optional<wire::StoredState> state, ReadStoredState(*database, {}));
+  if (state) return state;
+  for (const size_t family : {kInstances, kLeases, kRequests, kServices}) {
+    if (!IsEmpty(family)) return database->Damaged("the record of the applied index is missing");
   }
-  if (!status.ok()) return database->Damaged(status.ToString());
-  absl::StatusOr<wire::StoredState> state = wire::DecodeStateRecord(View(value));
-  if (absl::IsUnimplemented(state.status())) {
-    return absl::FailedPreconditionError(
-        Text("the state in ", database->dir(), ": ", std::string(state.status().message())));
-  }
-  if (!state.ok()) return database->Damaged(std::string(state.status().message()));
-  return std::optional(*std::move(state));
+  return state;
 }
 
 absl::Status StateStore::Impl::LoadRecords(core::Registry* registry, EachInstance each) {
@@ -313,22 +297,17 @@ void StateStore::Commit(StateBatch& batch, const core::Counters& counters, Posit
 
 absl::StatusOr<std::unique_ptr<HistoryReader>> StateStore::ReadHistory() const {
   auto reader = std::make_unique<HistoryReader::Impl>(impl_->database, kHistory);
-  const Database& database = *impl_->database;
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status = impl_->database->db().Get(
-      reader->options(), impl_->database->family(kMeta), Slice(kStateKey), &value);
-  if (!status.ok() && !status.IsNotFound()) return database.Damaged(status.ToString());
+  ASSIGN_OR_RETURN(const auto state, ReadStoredState(*impl_->database, reader->options()));
   Revision floor;
   Revision last;
-  if (status.ok()) {
-    ASSIGN_OR_RETURN(const wire::StoredState state, wire::DecodeStateRecord(View(value)));
-    last = state.counters.revision;
-    floor = state.counters.history_floor;
+  if (state) {
+    last = state->counters.revision;
+    floor = state->counters.history_floor;
     // What is trimmed goes bit by bit, and a state may have come without its history.
     const std::unique_ptr<rocksdb::Iterator> at(
         impl_->database->db().NewIterator(reader->options(), reader->family));
     at->Seek(EntryKey(floor + 1));
-    if (!at->status().ok()) return database.Damaged(at->status().ToString());
+    if (!at->status().ok()) return impl_->database->Damaged(at->status().ToString());
     const bool there = at->Valid() && View(at->key())[0] == kEntryTag;
     const auto first = there ? RevisionOfKey(View(at->key())) : std::nullopt;
     floor = first ? *first - 1 : last;
@@ -338,19 +317,17 @@ absl::StatusOr<std::unique_ptr<HistoryReader>> StateStore::ReadHistory() const {
 
 absl::StatusOr<size_t> StateStore::DropHistory(size_t entries_max) {
   Database& database = *impl_->database;
-  rocksdb::PinnableSlice value;
-  const rocksdb::Status status =
-      database.db().Get({}, database.family(kMeta), Slice(kStateKey), &value);
-  if (status.IsNotFound()) return 0;
-  if (!status.ok()) return database.Damaged(status.ToString());
-  ASSIGN_OR_RETURN(const wire::StoredState state, wire::DecodeStateRecord(View(value)));
+  ASSIGN_OR_RETURN(const auto state, ReadStoredState(database, {}));
+  if (!state) return 0;
   rocksdb::WriteBatch drop;
   size_t dropped = 0;
   const std::unique_ptr<rocksdb::Iterator> at(
       database.db().NewIterator({}, database.family(kHistory)));
-  for (at->Seek(EntryKey(Revision())); at->Valid() && dropped < entries_max; at->Next()) {
+  // Behind what was dropped before, so that its tombstones are not walked over again.
+  Revision dropped_to = impl_->dropped_to;
+  for (at->Seek(EntryKey(dropped_to + 1)); at->Valid() && dropped < entries_max; at->Next()) {
     const auto revision = RevisionOfKey(View(at->key()));
-    if (View(at->key())[0] != kEntryTag || !revision || *revision > state.counters.history_floor) {
+    if (View(at->key())[0] != kEntryTag || !revision || *revision > state->counters.history_floor) {
       break;
     }
     const auto remove = [&](std::string_view key) {
@@ -361,10 +338,12 @@ absl::StatusOr<size_t> StateStore::DropHistory(size_t entries_max) {
                      wire::ServicesOfHistoryRecord(View(at->value())));
     for (const std::string& service : services) remove(ServiceKey(service, *revision));
     remove(View(at->key()));
+    dropped_to = *revision;
     ++dropped;
   }
   if (!at->status().ok()) return database.Damaged(at->status().ToString());
   if (dropped > 0) database.MustSucceed(database.db().Write({}, &drop), "writing to");
+  impl_->dropped_to = dropped_to;
   return dropped;
 }
 
