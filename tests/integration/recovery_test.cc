@@ -80,11 +80,10 @@ TEST_F(BackupTest, ABackupOfAClusterUnderWritesIsAWholeClusterAgain) {
   EXPECT_EQ(kept.size(), 199u);
 
   // Others write meanwhile.
-  std::atomic<bool> stopping{false};
   std::atomic<int> written{0};
-  std::thread writer([&] {
+  std::jthread writer([&](const std::stop_token& stop) {
     RandomWriter random(41);
-    while (!stopping) written += random.Write(cluster.stubs(0)) ? 1 : 0;
+    while (!stop.stop_requested()) written += random.Write(cluster.stubs(0)) ? 1 : 0;
   });
   ASSERT_TRUE(WaitFor([&] { return written > 20; }));
   const size_t follower = (cluster.WaitForLeader().value_or(0) + 1) % 3;
@@ -93,7 +92,7 @@ TEST_F(BackupTest, ABackupOfAClusterUnderWritesIsAWholeClusterAgain) {
   const Finished backup = Cli(cluster[follower], {"backup", file_});
   const int then = written;
   EXPECT_TRUE(WaitFor([&] { return written > then + 20; })) << "writes go on";
-  stopping = true;
+  writer.request_stop();
   writer.join();
   ASSERT_EQ(backup.exit, 0) << backup.err << cluster.Log();
   EXPECT_THAT(backup.out, HasSubstr(file_));

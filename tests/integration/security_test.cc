@@ -433,7 +433,6 @@ TEST_F(LimitedTest, CallsBeyondTheLimitOfAConnectionWait) {
 TEST(RotationTest, NoCallFailsWhileEveryCertificateIsReplaced) {
   SecuredDaemon secured;
   ASSERT_TRUE(secured.Start()) << secured.daemon().Log();
-  std::atomic<bool> stop{false};
   std::atomic<int> good{0};
   std::atomic<int> bad{0};
   std::string first_failure;
@@ -444,8 +443,8 @@ TEST(RotationTest, NoCallFailsWhileEveryCertificateIsReplaced) {
                        files.cert, "--tls-key", files.key, "services", "-n", "shop"});
   };
   const ChannelPtr lasting = secured.Channel("shop/db");
-  std::thread load([&] {
-    while (!stop) {
+  std::jthread load([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
       const grpc::Status status = CallLookup(lasting, "shop", "web");
       if (!status.ok() && bad++ == 0) first_failure = status.error_message();
       if (status.ok()) ++good;
@@ -467,7 +466,7 @@ TEST(RotationTest, NoCallFailsWhileEveryCertificateIsReplaced) {
     }
     EXPECT_TRUE(WaitFor([&] { return good > before + 50; }));
   }
-  stop = true;
+  load.request_stop();
   load.join();
   EXPECT_EQ(bad, 0) << first_failure;
   EXPECT_GT(good, 150);
