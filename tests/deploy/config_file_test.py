@@ -39,6 +39,7 @@ class ConfigFile(unittest.TestCase):
 
     def test_every_example_is_read(self):
         examples = tomllib.loads("\n".join(line.lstrip("#") for line in self.text.split("\n") if KEY.match(line)))
+        self.assertGreater(len(examples), 5)
         for key in examples:
             line = re.search(rf"^#?({key} = .*)$", self.text, re.M).group(1)
             with self.subTest(key), tempfile.NamedTemporaryFile("w", suffix=".toml") as one:
@@ -50,11 +51,14 @@ class ConfigFile(unittest.TestCase):
                 self.assertTrue(answer.returncode == 0 or f"--{key}" in answer.stderr, answer.stderr)
 
     def test_the_defaults_are_those_of_the_program(self):
+        compared = 0
         for key, value in re.findall(r"^#([a-z0-9-]+) = (.*)$", self.text, re.M):
             default = re.search(rf"^ +--{key} .*=(\S+) \(Env:", self.help, re.M)
             if default and key != "name":
+                compared += 1
                 with self.subTest(key):
                     self.assertEqual(value.strip('"'), default.group(1))
+        self.assertGreater(compared, 5, self.help)
 
 
 if __name__ == "__main__":
