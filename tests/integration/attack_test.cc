@@ -115,15 +115,8 @@ class AttackTest : public ::testing::Test {
     ASSERT_TRUE(secured_->Start()) << secured_->daemon().Log();
     EXPECT_CODE(OK, CallRegister(secured_->Channel("shop/db"), "shop", "db"));
   }
-  // The value of a metric, 0 where there is none.
-  double Metric(const std::string& name) {
-    const std::string page =
-        "\n" + RunProgram({"/usr/bin/curl", "-s",
-                           "http://" + secured_->daemon().http_address() + "/metrics"})
-                   .out;
-    const size_t at = page.find("\n" + name + " ");
-    return at == std::string::npos ? 0 : std::atof(page.c_str() + at + name.size() + 2);
-  }
+  // 0 where there is none.
+  double Metric(const std::string& name) { return secured_->daemon().Metric(name).value_or(0); }
 
   std::unique_ptr<SecuredDaemon> secured_;
 };

@@ -87,14 +87,9 @@ TEST(BoundedTest, G9LogAndMemoryDoNotGrowWithTheNumberOfWrites) {
   // next look; all of it long before the number of writes.
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_TRUE(WaitFor([&] {
-      const std::string page = cluster[i].Page("/metrics");
-      const auto value = [&page](const std::string& name) {
-        const size_t at = page.find("\n" + name + " ");
-        return at == std::string::npos ? -1.0
-                                       : std::strtod(page.c_str() + at + name.size() + 2, nullptr);
-      };
-      const double first = value("registryd_raft_first_index");
-      return first > 0 && value("registryd_raft_applied_index") - first <= 2.0 * kLogEntries + 1;
+      const auto first = cluster[i].Metric("registryd_raft_first_index");
+      const auto applied = cluster[i].Metric("registryd_raft_applied_index");
+      return first > 0.0 && applied && *applied - *first <= 2.0 * kLogEntries + 1;
     })) << cluster.Log();
   }
   std::printf(

@@ -101,15 +101,6 @@ TEST_F(DaemonTest, APortThatIsTakenIsRefusedByNumber) {
   EXPECT_NE(second.err.find(daemon_.address()), std::string::npos) << second.err;
 }
 
-std::string Page(const Daemon& daemon, const std::string& path) {
-  return RunProgram(
-             {"/bin/bash", "-c",
-              "exec 3<>/dev/tcp/${0%:*}/${0##*:} && printf 'GET %s HTTP/1.0\\r\\n\\r\\n' \"$1\" "
-              ">&3 && cat <&3",
-              daemon.http_address(), path})
-      .out;
-}
-
 TEST_F(DaemonTest, TheLogLevelChangesWhileItRuns) {
   ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
   const auto tell = [&](const std::vector<std::string>& words) {
@@ -157,9 +148,9 @@ TEST_F(DaemonTest, CallsAreCountedByMethodAndCode) {
         R"(registryd_rpc_seconds_count{method="Discovery/Lookup"} 4)",
         R"(registryd_rpcs_total{code="OK",method="Lease/KeepAlive"} 1)",
         R"(registryd_streams{method="Lease/KeepAlive"} 0)"}) {
-    EXPECT_TRUE(WaitFor([&] { return Page(daemon_, "/metrics").find(line) != std::string::npos; }))
+    EXPECT_TRUE(WaitFor([&] { return daemon_.Page("/metrics").find(line) != std::string::npos; }))
         << line << " is not in:\n"
-        << Page(daemon_, "/metrics");
+        << daemon_.Page("/metrics");
   }
 }
 

@@ -89,8 +89,7 @@ TEST_F(MembershipTest, AnEmptyNodeJoinsUnderLoadByASnapshotAndVotes) {
   // So many that the logs do not reach back to the beginning.
   ASSERT_TRUE(clients.WaitForWrites(600)) << cluster_.Log();
   ASSERT_TRUE(WaitFor([&] {
-    return cluster_[Leader()].Page("/metrics").find("\nregistryd_raft_first_index 1\n") ==
-           std::string::npos;
+    return cluster_[Leader()].Metric("registryd_raft_first_index").value_or(0) > 1;
   })) << cluster_.Log();
   const size_t added = cluster_.Add({"--log-entries", "100"});
   ASSERT_TRUE(cluster_[added].Start()) << cluster_.Log();

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -76,6 +77,13 @@ std::string Daemon::Page(const std::string& path) const {
                      "\"$1\" >&3 && cat <&3",
                      http_address(), path})
       .out;
+}
+
+std::optional<double> Daemon::Metric(const std::string& name) const {
+  const std::string page = Page("/metrics");
+  const size_t at = page.find("\n" + name + " ");
+  if (at == std::string::npos) return std::nullopt;
+  return std::strtod(page.c_str() + at + name.size() + 2, nullptr);
 }
 
 std::string Daemon::Log() const {

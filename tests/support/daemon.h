@@ -68,6 +68,9 @@ class Daemon {
 
   // What its HTTP door answers for this path, headers included.
   std::string Page(const std::string& path) const;
+  // The value on its page of metrics, by the name as it stands there, labels included. Absent: there
+  // is none, or no page.
+  std::optional<double> Metric(const std::string& name) const;
 
   // Everything that it wrote, all starts together.
   std::string Log() const;
