@@ -103,11 +103,9 @@ TEST_F(DaemonTest, APortThatIsTakenIsRefusedByNumber) {
 
 TEST_F(DaemonTest, TheLogLevelChangesWhileItRuns) {
   ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
-  const auto tell = [&](const std::vector<std::string>& words) {
-    std::vector<std::string> argv{BinDir() + "/registry-cli", "--server", daemon_.address(),
-                                  "log-level"};
-    argv.insert(argv.end(), words.begin(), words.end());
-    return RunProgram(argv);
+  const auto tell = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "log-level");
+    return daemon_.Cli(words);
   };
   const auto register_one = [&] {
     Stubs stubs(daemon_.address());

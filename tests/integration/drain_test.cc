@@ -66,11 +66,6 @@ class DrainTest : public ::testing::Test {
              found->second.health() == registry::v1::HEALTH_DRAINING;
     });
   }
-  Finished Cli(std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {BinDir() + "/registry-cli", "--server", daemon_.address()};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    return RunProgram(argv);
-  }
 
   TempDir dir_;
   Daemon daemon_{dir_.path() + "/data"};
@@ -148,20 +143,20 @@ TEST_F(DrainTest, G7AClientThatIsCutOffIsWaitedForAndOneThatSaidGoodbyeIsNot) {
 
 TEST_F(DrainTest, TheCommandLineDrainsAndShowsWhoWatches) {
   const auto good = Client("checkout-1", true, ServiceScope("web"));
-  Finished drained = Cli({"drain", "web/i-1", "--wait", "30s"});
+  Finished drained = daemon_.Cli({"drain", "web/i-1", "--wait", "30s"});
   EXPECT_EQ(drained.exit, 0) << drained.err;
   EXPECT_THAT(drained.out, HasSubstr("web/i-1 is drained"));
   const auto slow = Client("cart-7", false, PrefixScope("we"));
-  Finished late = Cli({"drain", "web/i-2", "--wait", "100ms"});
+  Finished late = daemon_.Cli({"drain", "web/i-2", "--wait", "100ms"});
   EXPECT_EQ(late.exit, 4) << late.err;
   EXPECT_THAT(late.out, HasSubstr("cart-7"));
-  Finished watching = Cli({"subscribers", "web", "-o", "wide"});
+  Finished watching = daemon_.Cli({"subscribers", "web", "-o", "wide"});
   EXPECT_EQ(watching.exit, 0) << watching.err;
   EXPECT_THAT(watching.out, ::testing::AllOf(HasSubstr("checkout-1"), HasSubstr("cart-7"),
                                              HasSubstr("default/we*"), HasSubstr("never")));
-  EXPECT_THAT(Cli({"consumers", "web"}).out, HasSubstr("checkout-1"));
-  EXPECT_THAT(Cli({"dependencies", "cart"}).out, HasSubstr("default/we*"));
-  Finished absent = Cli({"drain", "web/none"});
+  EXPECT_THAT(daemon_.Cli({"consumers", "web"}).out, HasSubstr("checkout-1"));
+  EXPECT_THAT(daemon_.Cli({"dependencies", "cart"}).out, HasSubstr("default/we*"));
+  Finished absent = daemon_.Cli({"drain", "web/none"});
   EXPECT_EQ(absent.exit, 3) << absent.err;
 }
 

@@ -3,13 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "tests/support/daemon.h"
-#include "tests/support/stubs.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/cli_fixture.h"
 
 namespace registryd::testing {
 namespace {
@@ -18,22 +14,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class HistoryCliTest : public ::testing::Test {
- protected:
-  void SetUp() override { ASSERT_TRUE(daemon_.Start()) << daemon_.Log(); }
-  Finished Cli(std::vector<std::string> arguments) {
-    std::vector<std::string> argv = {BinDir() + "/registry-cli", "--server", daemon_.address()};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    return RunProgram(argv);
-  }
-  void Must(const std::vector<std::string>& arguments) {
-    const Finished done = Cli(arguments);
-    ASSERT_EQ(done.exit, 0) << arguments[0] << ": " << done.err;
-  }
-
-  TempDir dir_;
-  Daemon daemon_{dir_.path() + "/data"};
-};
+using HistoryCliTest = CliFixture;
 
 TEST_F(HistoryCliTest, WhatHappenedIsToldAlsoAfterKill9) {
   Must({"register", "web", "--id", "i-1", "--endpoint", "10.0.0.1:80", "--permanent"});  // 1

@@ -7,8 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/daemon.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/cli_fixture.h"
 #include "tests/support/wait_for.h"
 
 namespace registryd::testing {
@@ -18,26 +17,13 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class OperatorCliTest : public ::testing::Test {
+class OperatorCliTest : public CliFixture {
  protected:
-  void SetUp() override { ASSERT_TRUE(daemon_.Start()) << daemon_.Log(); }
-  Finished Cli(const std::vector<std::string>& arguments) {
-    std::vector<std::string> argv = {BinDir() + "/registry-cli", "--server", daemon_.address()};
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
-    return RunProgram(argv);
-  }
-  void Must(const std::vector<std::string>& arguments) {
-    const Finished done = Cli(arguments);
-    ASSERT_EQ(done.exit, 0) << arguments[0] << ": " << done.err;
-  }
   void Refused(const std::vector<std::string>& arguments, const std::string& words) {
     const Finished refused = Cli(arguments);
     EXPECT_EQ(refused.exit, 1) << arguments[0] << ": " << refused.out;
     EXPECT_THAT(refused.err, HasSubstr(words));
   }
-
-  TempDir dir_;
-  Daemon daemon_{dir_.path() + "/data"};
 };
 
 TEST_F(OperatorCliTest, BelowMinHealthyOnlyByForceAndTheHistorySaysSo) {

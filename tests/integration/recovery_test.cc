@@ -45,11 +45,6 @@ std::map<std::string, std::string> Instances(Stubs& stubs, const std::string& pr
   return all;
 }
 
-Finished Cli(const Daemon& daemon, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {BinDir() + "/registry-cli", "--server", daemon.address()});
-  return RunProgram(arguments);
-}
-
 class BackupTest : public ::testing::Test {
  protected:
   TempDir dir_;
@@ -89,7 +84,7 @@ TEST_F(BackupTest, ABackupOfAClusterUnderWritesIsAWholeClusterAgain) {
   const size_t follower = (cluster.WaitForLeader().value_or(0) + 1) % 3;
   registry::v1::StatusResponse before;
   EXPECT_TRUE(cluster.stubs(follower).Status(&before).ok());
-  const Finished backup = Cli(cluster[follower], {"backup", file_});
+  const Finished backup = cluster[follower].Cli({"backup", file_});
   const int then = written;
   EXPECT_TRUE(WaitFor([&] { return written > then + 20; })) << "writes go on";
   writer.request_stop();
@@ -115,7 +110,7 @@ TEST_F(BackupTest, ABackupOfAClusterUnderWritesIsAWholeClusterAgain) {
   EXPECT_TRUE(answer.accepted());
   EXPECT_EQ(answer.lost_lease_ids_size(), 0);
   // Its past came with it.
-  const Finished past = Cli(restored, {"history", "kept"});
+  const Finished past = restored.Cli({"history", "kept"});
   EXPECT_EQ(past.exit, 0) << past.err;
   EXPECT_THAT(past.out, AllOf(HasSubstr("weight 1 -> 77"), HasSubstr("deregister")));
   // It takes writes, and keeps them: the option is for an empty directory only.
@@ -142,10 +137,10 @@ TEST_F(BackupTest, G10ADamagedBackupIsRefusedByNameAndLeavesNothingBehind) {
       RegisterResponse response;
       ASSERT_TRUE(stubs.Register(request, &response).ok());
     }
-    const Finished backup = Cli(daemon, {"backup", file_});
+    const Finished backup = daemon.Cli({"backup", file_});
     ASSERT_EQ(backup.exit, 0) << backup.err;
     // A place that cannot be written is said before anything is asked of the registry.
-    const Finished nowhere = Cli(daemon, {"backup", dir_.path() + "/absent/backup"});
+    const Finished nowhere = daemon.Cli({"backup", dir_.path() + "/absent/backup"});
     EXPECT_EQ(nowhere.exit, 1);
     EXPECT_THAT(nowhere.err, HasSubstr("absent/backup"));
     EXPECT_EQ(daemon.Stop(), 0) << daemon.Log();

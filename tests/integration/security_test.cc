@@ -287,13 +287,11 @@ TEST_F(SecurityTest, WhatWasChangedAndWhatWasDeniedIsInTheAuditLog) {
 TEST_F(SecurityTest, TheCliProvesWhoItIsAndExplainsThePolicy) {
   const auto cli = [&](const std::string& path, std::vector<std::string> words) {
     const ClientFiles files = secured_.Files(path);
-    std::vector<std::string> argv = {BinDir() + "/registry-cli", "--server", secured_.address(),
-                                     "--tls-ca", files.ca};
     if (!files.cert.empty()) {
-      argv.insert(argv.end(), {"--tls-cert", files.cert, "--tls-key", files.key});
+      words.insert(words.begin(), {"--tls-cert", files.cert, "--tls-key", files.key});
     }
-    argv.insert(argv.end(), words.begin(), words.end());
-    return RunProgram(argv);
+    words.insert(words.begin(), {"--tls-ca", files.ca});
+    return secured_.daemon().Cli(words);
   };
   Finished run = cli("shop/web", {"lookup", "shop/web"});
   EXPECT_EQ(run.exit, 0) << run.err;
@@ -432,10 +430,9 @@ TEST(RotationTest, NoCallFailsWhileEveryCertificateIsReplaced) {
   std::atomic<int> bad{0};
   std::string first_failure;
   const ClientFiles files = secured.Files("shop/web");
-  const std::string cli = BinDir() + "/registry-cli";
   const auto lookup = [&] {
-    return RunProgram({cli, "--server", secured.address(), "--tls-ca", files.ca, "--tls-cert",
-                       files.cert, "--tls-key", files.key, "services", "-n", "shop"});
+    return secured.daemon().Cli({"--tls-ca", files.ca, "--tls-cert", files.cert, "--tls-key",
+                                 files.key, "services", "-n", "shop"});
   };
   const ChannelPtr lasting = secured.Channel("shop/db");
   std::jthread load([&](const std::stop_token& stop) {
@@ -448,7 +445,7 @@ TEST(RotationTest, NoCallFailsWhileEveryCertificateIsReplaced) {
   for (int round = 0; round < 3; ++round) {
     for (const std::vector<std::string>& what :
          {std::vector<std::string>{"node", "node-a"}, {"client", "shop/web"}}) {
-      std::vector<std::string> argv = {cli, "tls", "issue"};
+      std::vector<std::string> argv = {BinDir() + "/registry-cli", "tls", "issue"};
       argv.insert(argv.end(), what.begin(), what.end());
       argv.insert(argv.end(), {"--dir", secured.tls_dir()});
       ASSERT_EQ(RunProgram(argv).exit, 0);
@@ -504,8 +501,7 @@ TEST(ExposureTest, AnInsecureDaemonSaysSo) {
   ASSERT_TRUE(Stubs(daemon.address()).Status(&status).ok());
   EXPECT_TRUE(status.insecure());
   EXPECT_EQ(daemon.Metric("registryd_insecure"), 1);
-  const Finished shown =
-      RunProgram({BinDir() + "/registry-cli", "--server", daemon.address(), "status"});
+  const Finished shown = daemon.Cli({"status"});
   EXPECT_NE(shown.out.find("--insecure"), std::string::npos) << shown.out << shown.err;
 }
 

@@ -86,6 +86,11 @@ std::optional<double> Daemon::Metric(const std::string& name) const {
   return std::strtod(page.c_str() + at + name.size() + 2, nullptr);
 }
 
+Finished Daemon::Cli(std::vector<std::string> arguments) const {
+  arguments.insert(arguments.begin(), {BinDir() + "/registry-cli", "--server", address()});
+  return RunProgram(arguments);
+}
+
 std::string Daemon::Log() const {
   return "registryd on " + data_dir_ + ":\n" + ReadFile(files_.path() + "/out") +
          ReadFile(files_.path() + "/err");

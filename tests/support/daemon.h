@@ -71,6 +71,8 @@ class Daemon {
   // The value on its page of metrics, by the name as it stands there, labels included. Absent: there
   // is none, or no page.
   std::optional<double> Metric(const std::string& name) const;
+  // registry-cli with these arguments, asking it.
+  Finished Cli(std::vector<std::string> arguments) const;
 
   // Everything that it wrote, all starts together.
   std::string Log() const;
