@@ -24,12 +24,6 @@
 namespace registryd::testing {
 namespace {
 
-void ExpectGood(Cluster& cluster, const History& history) {
-  ASSERT_TRUE(cluster.WaitUntilEqual()) << cluster.Log();  // G8
-  EXPECT_EQ(CheckLinearizable(history), std::nullopt) << cluster.Log();
-  EXPECT_EQ(CheckRevisions(history), std::nullopt) << cluster.Log();
-}
-
 uint64_t TermOf(Cluster& cluster, size_t i) {
   const auto status = cluster.Status(i);
   if (!status) return 0;

@@ -39,12 +39,6 @@ size_t Served(Stubs& stubs, const std::string& service) {
   return static_cast<size_t>(response.instances_size());
 }
 
-void ExpectGood(Cluster& cluster, const History& history) {
-  ASSERT_TRUE(cluster.WaitUntilEqual()) << cluster.Log();  // G8
-  EXPECT_EQ(CheckLinearizable(history), std::nullopt) << cluster.Log();
-  EXPECT_EQ(CheckRevisions(history), std::nullopt) << cluster.Log();
-}
-
 class ClusterTest : public ::testing::Test {
  protected:
   Cluster cluster_{3};

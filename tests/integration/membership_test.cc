@@ -23,12 +23,6 @@ using registry::v1::Member;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-void ExpectGood(Cluster& cluster, const History& history) {
-  ASSERT_TRUE(cluster.WaitUntilEqual()) << cluster.Log();  // G8
-  EXPECT_EQ(CheckLinearizable(history), std::nullopt) << cluster.Log();
-  EXPECT_EQ(CheckRevisions(history), std::nullopt) << cluster.Log();
-}
-
 // Three members with logs that are as short as they may be.
 class MembershipTest : public ::testing::Test {
  protected:

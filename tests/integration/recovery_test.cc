@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,15 +23,6 @@ using registry::v1::RegisterRequest;
 using registry::v1::RegisterResponse;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void WriteAll(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 std::map<std::string, std::string> Instances(Stubs& stubs, const std::string& prefix = "") {
   // A connection to a process that was started again is made anew first.
@@ -145,7 +135,7 @@ TEST_F(BackupTest, G10ADamagedBackupIsRefusedByNameAndLeavesNothingBehind) {
     EXPECT_THAT(nowhere.err, HasSubstr("absent/backup"));
     EXPECT_EQ(daemon.Stop(), 0) << daemon.Log();
   }
-  const std::string good = ReadAll(file_);
+  const std::string good = ReadFile(file_);
   ASSERT_GT(good.size(), 1'000u);
   std::vector<std::string> bad = {"",
                                   "not a backup at all",
@@ -160,7 +150,7 @@ TEST_F(BackupTest, G10ADamagedBackupIsRefusedByNameAndLeavesNothingBehind) {
   }
   Daemon daemon(dir_.path() + "/restored", {"--restore", file_});
   for (size_t i = 0; i < bad.size(); ++i) {
-    WriteAll(file_, bad[i]);
+    WriteFile(file_, bad[i]);
     daemon.Launch();
     EXPECT_EQ(daemon.Wait(), 1) << "damage " << i << daemon.Log();
     EXPECT_THAT(daemon.Log(), AllOf(HasSubstr("cannot start"), HasSubstr(file_))) << i;
@@ -169,7 +159,7 @@ TEST_F(BackupTest, G10ADamagedBackupIsRefusedByNameAndLeavesNothingBehind) {
   daemon.Launch();
   EXPECT_EQ(daemon.Wait(), 1) << "no such file" << daemon.Log();
   // With the whole file the same directory starts.
-  WriteAll(file_, good);
+  WriteFile(file_, good);
   ASSERT_TRUE(daemon.Start()) << daemon.Log();
   Stubs stubs(daemon.address());
   EXPECT_EQ(stubs.AllInstances().size(), 50u);

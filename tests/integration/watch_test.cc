@@ -153,12 +153,6 @@ TEST_F(WatchTest, G3NoGapNoRepeatRightOrderEqualDigestUnderWritesReconnectsAndRe
   }
 }
 
-int64_t ResidentKiB(pid_t pid) {
-  const std::string status = ReadFile("/proc/" + std::to_string(pid) + "/status");
-  const size_t at = status.find("VmRSS:");
-  return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6));
-}
-
 // It costs the daemon a cursor and what the transport holds, not the changes that it misses.
 TEST_F(WatchTest, G9AClientThatNeverReadsCostsNoMemoryAndHoldsUpNobody) {
   constexpr int kSilent = 20;
@@ -187,9 +181,10 @@ TEST_F(WatchTest, G9AClientThatNeverReadsCostsNoMemoryAndHoldsUpNobody) {
     }
   };
   write(200);
-  const int64_t before = ResidentKiB(daemon_.pid());
+  const int64_t before = daemon_.ResidentKiB();
+  ASSERT_GT(before, 0);
   write(1'000);
-  const int64_t grown = ResidentKiB(daemon_.pid()) - before;
+  const int64_t grown = daemon_.ResidentKiB() - before;
   std::printf("grown by %lld KiB\n", static_cast<long long>(grown));
   EXPECT_LT(grown, 250 << 10);
   EXPECT_TRUE(WaitFor([&] {

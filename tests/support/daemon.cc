@@ -86,6 +86,12 @@ std::optional<double> Daemon::Metric(const std::string& name) const {
   return std::strtod(page.c_str() + at + name.size() + 2, nullptr);
 }
 
+int64_t Daemon::ResidentKiB() const {
+  const std::string status = ReadFile("/proc/" + std::to_string(pid()) + "/status");
+  const size_t at = status.find("VmRSS:");
+  return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6));
+}
+
 Finished Daemon::Cli(std::vector<std::string> arguments) const {
   arguments.insert(arguments.begin(), {BinDir() + "/registry-cli", "--server", address()});
   return RunProgram(arguments);

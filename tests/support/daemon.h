@@ -12,6 +12,7 @@
 // signal (SignalKill9), which any thread may send.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -59,6 +60,8 @@ class Daemon {
 
   bool running() { return process_ != nullptr && process_->running(); }
   pid_t pid() const { return process_->pid(); }
+  // The memory that it has; 0 where it does not run.
+  int64_t ResidentKiB() const;
   const std::string& data_dir() const { return data_dir_; }
 
   // From the ready file: "api", "http", ... -> "127.0.0.1:41234".

@@ -1,6 +1,7 @@
 #include "tests/support/recording_client.h"
 
 #include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -179,6 +180,12 @@ History RecordingClients::Stop() {
     }
   }
   return history;
+}
+
+void ExpectGood(Cluster& cluster, const History& history) {
+  ASSERT_TRUE(cluster.WaitUntilEqual()) << cluster.Log();
+  EXPECT_EQ(CheckLinearizable(history), std::nullopt) << cluster.Log();
+  EXPECT_EQ(CheckRevisions(history), std::nullopt) << cluster.Log();
 }
 
 }  // namespace registryd::testing

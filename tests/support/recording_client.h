@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "registryd/base/mutex.h"
+#include "tests/support/cluster.h"
 #include "tests/support/linearizability.h"
 
 namespace registryd::testing {
@@ -67,5 +68,9 @@ class RecordingClients {
   History history_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::thread> threads_;
 };
+
+// What holds of any cluster after any history: the members are equal (G8), and the calls can have
+// come one after the other. Fatal where they do not become level.
+void ExpectGood(Cluster& cluster, const History& history);
 
 }  // namespace registryd::testing

@@ -23,5 +23,7 @@ class TempDir {
 
 // The whole file; empty where it cannot be read.
 std::string ReadFile(const std::string& path);
+// In place of what was in it. Aborts the test program where it cannot be written.
+void WriteFile(const std::string& path, const std::string& bytes);
 
 }  // namespace registryd::testing
