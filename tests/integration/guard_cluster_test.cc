@@ -1,21 +1,21 @@
 // The guard and the active checks on three members: a leader that stands still, a checker that
 // dies.
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
-#include <set>
+#include <chrono>
+#include <map>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/support/cluster.h"
+#include "tests/support/listener.h"
 #include "tests/support/wait_for.h"
 
 namespace registryd::testing {
@@ -134,27 +134,6 @@ TEST_F(GuardClusterTest, G4G5TheLeaderStandsStillForThreeTtlsAndGoesOn) {
   EXPECT_EQ(count(registry::v1::HEALTH_SUSPECT), 0u);
   heartbeats.Stop();
 }
-
-// A port that accepts connections.
-class Listener {
- public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(fd_, 4'096), 0);  // nobody accepts: more than there will be
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~Listener() { close(fd_); }
-  uint16_t port() const { return port_; }
-
- private:
-  const int fd_;
-  uint16_t port_ = 0;
-};
 
 // Each of the members checks a part. When one dies the others check its part too: an instance that
 // nobody checks would stay CRITICAL.

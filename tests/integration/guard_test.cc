@@ -1,10 +1,6 @@
 // Promise G5, overrides and active checks with real processes, the public API and registry-cli.
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <map>
@@ -13,6 +9,7 @@
 
 #include "registry/v1/operator.grpc.pb.h"
 #include "tests/support/daemon.h"
+#include "tests/support/listener.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait_for.h"
@@ -230,31 +227,6 @@ TEST_F(GuardTest, MinHealthyRefusesByNumbersUnlessForced) {
   drain.set_force(true);
   EXPECT_TRUE(stubs_->SetHealth(drain, &drained).ok());
 }
-
-// A port that accepts connections until it is closed.
-class Listener {
- public:
-  Listener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(fd_, 128), 0);
-    socklen_t size = sizeof(address);
-    EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~Listener() { Close(); }
-  void Close() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  uint16_t port() const { return port_; }
-
- private:
-  int fd_;
-  uint16_t port_ = 0;
-};
 
 TEST_F(GuardTest, AnActiveCheckServesAndTakesOut) {
   Listener listener;
