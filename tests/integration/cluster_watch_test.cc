@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "registry/v1/subscribers.grpc.pb.h"
 #include "tests/support/cluster.h"
 #include "tests/support/random_writer.h"
 #include "tests/support/wait_for.h"
@@ -32,15 +31,12 @@ class ClusterWatchTest : public ::testing::Test {
     });
   }
   registry::v1::DrainResponse Drain(size_t member, const std::string& id, int64_t wait_ms) {
-    const auto stub = registry::v1::Subscribers::NewStub(
-        grpc::CreateChannel(cluster_.api(member), grpc::InsecureChannelCredentials()));
     registry::v1::DrainRequest request;
     request.mutable_instance()->set_service("web");
     request.mutable_instance()->set_id(id);
     request.set_wait_ms(wait_ms);
-    grpc::ClientContext context;
     registry::v1::DrainResponse response;
-    const grpc::Status status = stub->Drain(&context, request, &response);
+    const grpc::Status status = cluster_.stubs(member).Drain(request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message() << cluster_.Log();
     return response;
   }
@@ -53,7 +49,7 @@ class ClusterWatchTest : public ::testing::Test {
                                                            .hello = hello,
                                                            .acknowledge = acknowledge});
     client->Connect();
-    EXPECT_TRUE(WaitFor([&] { return client->Look([](auto& c) { return c.whole(); }); }));
+    EXPECT_TRUE(client->WaitUntilWhole());
     return client;
   }
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 
-#include "registry/v1/subscribers.grpc.pb.h"
 #include "tests/support/daemon.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
@@ -27,8 +26,6 @@ class DrainTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
     stubs_ = std::make_unique<Stubs>(daemon_.address());
-    subscribers_ = registry::v1::Subscribers::NewStub(
-        grpc::CreateChannel(daemon_.address(), grpc::InsecureChannelCredentials()));
     registry::v1::RegisterRequest request;
     for (const std::string id : {"i-1", "i-2"}) *request.add_instances() = Spec("web", id);
     registry::v1::RegisterResponse response;
@@ -45,7 +42,7 @@ class DrainTest : public ::testing::Test {
                                                                      .hello = hello,
                                                                      .acknowledge = acknowledge});
     client->Connect();
-    EXPECT_TRUE(WaitFor([&] { return client->Look([](auto& c) { return c.whole(); }); }));
+    EXPECT_TRUE(client->WaitUntilWhole());
     return client;
   }
   DrainResponse Drain(const std::string& id, int64_t wait_ms) {
@@ -53,9 +50,8 @@ class DrainTest : public ::testing::Test {
     request.mutable_instance()->set_service("web");
     request.mutable_instance()->set_id(id);
     request.set_wait_ms(wait_ms);
-    grpc::ClientContext context;
     DrainResponse response;
-    const grpc::Status status = subscribers_->Drain(&context, request, &response);
+    const grpc::Status status = stubs_->Drain(request, &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response;
   }
@@ -70,7 +66,6 @@ class DrainTest : public ::testing::Test {
   TempDir dir_;
   Daemon daemon_{dir_.path() + "/data"};
   std::unique_ptr<Stubs> stubs_;
-  std::unique_ptr<registry::v1::Subscribers::Stub> subscribers_;
 };
 
 TEST_F(DrainTest, G7ADrainReturnsWhenEverySubscriberHasAcknowledged) {

@@ -2,13 +2,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "registry/v1/operator.grpc.pb.h"
 #include "tests/support/daemon.h"
+#include "tests/support/instance_process.h"
 #include "tests/support/listener.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
@@ -32,13 +32,8 @@ class GuardTest : public ::testing::Test {
         grpc::CreateChannel(daemon_.address(), grpc::InsecureChannelCredentials()));
   }
   void StartInstance(const std::string& id) {
-    const std::string ready = dir_.path() + "/" + id + ".ready";
-    instances_[id] = std::make_unique<ChildProcess>(
-        std::vector<std::string>{BinDir() + "/instance_process", "--server", daemon_.address(),
-                                 "--service", "web", "--id", id, "--ttl-ms", std::to_string(kTtlMs),
-                                 "--ready-file", ready},
-        dir_.path() + "/" + id + ".out", dir_.path() + "/" + id + ".err");
-    ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(ready); })) << daemon_.Log();
+    instances_[id] = std::make_unique<InstanceProcess>(daemon_.address(), id, kTtlMs);
+    ASSERT_TRUE(instances_[id]->WaitUntilRegistered()) << instances_[id]->Log() << daemon_.Log();
   }
   // How many of web a plain lookup returns, and how many of them are suspect.
   std::pair<int, int> Served() {
@@ -71,7 +66,7 @@ class GuardTest : public ::testing::Test {
 
   TempDir dir_;
   Daemon daemon_{dir_.path() + "/data"};
-  std::map<std::string, std::unique_ptr<ChildProcess>> instances_;
+  std::map<std::string, std::unique_ptr<InstanceProcess>> instances_;
   std::unique_ptr<Stubs> stubs_;
   std::unique_ptr<registry::v1::Operator::Stub> operators_;
 };
@@ -81,8 +76,8 @@ TEST_F(GuardTest, G5AServiceWhoseClientsAreAllStoppedIsStillServed) {
   ASSERT_EQ(Served(), std::make_pair(6, 0));
   WatchClient watcher({.address = daemon_.address(), .subscribe = ServiceScope("web")});
   watcher.Connect();
-  ASSERT_TRUE(WaitFor([&] { return watcher.Look([](auto& c) { return c.whole(); }); }));
-  for (const auto& [id, process] : instances_) process->Signal(SIGSTOP);
+  ASSERT_TRUE(watcher.WaitUntilWhole());
+  for (const auto& [id, instance] : instances_) instance->process().Signal(SIGSTOP);
   // A third leaves, the rest turns suspect; never less than four are served, nor shown to a
   // subscriber.
   const auto served_by = [](const WatchChecker& checker) {
@@ -120,13 +115,13 @@ TEST_F(GuardTest, G5AServiceWhoseClientsAreAllStoppedIsStillServed) {
   EXPECT_EQ(Served(), std::make_pair(4, 4));
 
   // They go on, and are all there again: by a renewal, or by a registration of those that left.
-  for (const auto& [id, process] : instances_) process->Signal(SIGCONT);
+  for (const auto& [id, instance] : instances_) instance->process().Signal(SIGCONT);
   EXPECT_TRUE(WaitFor([&] { return Served() == std::make_pair(6, 0); })) << daemon_.Log();
 }
 
 TEST_F(GuardTest, AnOperatorLetsGoOfWhatIsHeld) {
   for (int i = 0; i < 3; ++i) StartInstance("i-" + std::to_string(i));
-  for (const auto& [id, process] : instances_) process->Signal(SIGKILL);
+  for (const auto& [id, instance] : instances_) instance->process().Signal(SIGKILL);
   ASSERT_TRUE(WaitFor([&] { return Served() == std::make_pair(2, 2); })) << daemon_.Log();
   registry::v1::ReleaseGuardRequest request;
   registry::v1::ReleaseGuardResponse response;
@@ -159,12 +154,11 @@ TEST_F(GuardTest, MaintenanceOutlivesTheInstanceAndTheDaemon) {
   EXPECT_EQ(response.instances(), 1u);
   EXPECT_EQ(Served(), std::make_pair(0, 0));
 
-  instances_["i-1"]->Signal(SIGTERM);
-  EXPECT_EQ(instances_["i-1"]->Wait(), 0);
+  instances_["i-1"]->process().Signal(SIGTERM);
+  EXPECT_EQ(instances_["i-1"]->process().Wait(), 0);
   ASSERT_EQ(daemon_.Stop(), 0) << daemon_.Log();
   ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
   Connect();
-  std::filesystem::remove(dir_.path() + "/i-1.ready");
   StartInstance("i-1");
   const registry::v1::Instance instance = Find("i-1");
   EXPECT_EQ(instance.health(), registry::v1::HEALTH_DRAINING);

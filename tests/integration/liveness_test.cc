@@ -5,13 +5,13 @@
 #include <signal.h>
 
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "tests/support/daemon.h"
+#include "tests/support/instance_process.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
 
@@ -28,23 +28,15 @@ class LivenessTest : public ::testing::Test {
     ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
     for (const std::string id : {"i-1", "i-2", "i-3"}) StartInstance(id);
     for (const auto& [id, process] : instances_) {
-      ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(ReadyFile(id)); }))
-          << ReadFile(ErrorFile(id)) << daemon_.Log();
+      ASSERT_TRUE(process->WaitUntilRegistered()) << process->Log() << daemon_.Log();
     }
     stubs_ = std::make_unique<Stubs>(daemon_.address());
     ASSERT_EQ(Served(), Ids({"i-1", "i-2", "i-3"})) << daemon_.Log();
   }
 
   void StartInstance(const std::string& id) {
-    instances_[id] = std::make_unique<ChildProcess>(
-        std::vector<std::string>{BinDir() + "/instance_process", "--server", daemon_.address(),
-                                 "--service", "web", "--id", id, "--ttl-ms", std::to_string(kTtlMs),
-                                 "--ready-file", ReadyFile(id)},
-        dir_.path() + "/" + id + ".out", ErrorFile(id));
+    instances_[id] = std::make_unique<InstanceProcess>(daemon_.address(), id, kTtlMs);
   }
-
-  std::string ReadyFile(const std::string& id) const { return dir_.path() + "/" + id + ".ready"; }
-  std::string ErrorFile(const std::string& id) const { return dir_.path() + "/" + id + ".err"; }
 
   // Ids that a plain lookup returns.
   Ids Served() {
@@ -64,21 +56,17 @@ class LivenessTest : public ::testing::Test {
     return status.uptime_ms();
   }
 
-  // As each process was told when it registered.
-  uint64_t FirstIncarnation(const std::string& id) const {
-    return std::stoull(ParseReadyFile(ReadFile(ReadyFile(id))).at("incarnation"));
-  }
-
   void ExpectAllLivedOn() {
     const auto all = stubs_->AllInstances();
     for (const std::string id : {"i-1", "i-2", "i-3"}) {
       const auto found = all.find("default/web/" + id);
       ASSERT_NE(found, all.end()) << id;
-      EXPECT_EQ(found->second.incarnation(), FirstIncarnation(id)) << id << " began a new life";
+      EXPECT_EQ(found->second.incarnation(), instances_[id]->incarnation())
+          << id << " began a new life";
       EXPECT_EQ(found->second.health(), registry::v1::HEALTH_PASSING) << id;
-      EXPECT_TRUE(instances_[id]->running()) << id;
-      EXPECT_EQ(ReadFile(ErrorFile(id)).find("event lost"), std::string::npos)
-          << ReadFile(ErrorFile(id));
+      EXPECT_TRUE(instances_[id]->process().running()) << id;
+      EXPECT_EQ(instances_[id]->Log().find("event lost"), std::string::npos)
+          << instances_[id]->Log();
     }
   }
 
@@ -101,14 +89,14 @@ class LivenessTest : public ::testing::Test {
 
   TempDir dir_;
   Daemon daemon_{dir_.path() + "/data"};
-  std::map<std::string, std::unique_ptr<ChildProcess>> instances_;
+  std::map<std::string, std::unique_ptr<InstanceProcess>> instances_;
   std::unique_ptr<Stubs> stubs_;
 };
 
 TEST_F(LivenessTest, G4AKilledInstanceLeavesLookupsWithinItsTtlAndTheOthersStay) {
   using Clock = std::chrono::steady_clock;
   const auto killed_at = Clock::now();
-  instances_["i-2"]->Signal(SIGKILL);
+  instances_["i-2"]->process().Signal(SIGKILL);
   bool others_stay = true;
   ASSERT_TRUE(WaitFor([&] {
     const Ids served = Served();
@@ -129,14 +117,14 @@ TEST_F(LivenessTest, G4AKilledInstanceLeavesLookupsWithinItsTtlAndTheOthersStay)
   EXPECT_EQ(all.at("default/web/i-2").health(), registry::v1::HEALTH_CRITICAL);
   EXPECT_EQ(all.at("default/web/i-2").health_reason(), registry::v1::HEALTH_REASON_LEASE_EXPIRED);
   for (const std::string id : {"i-1", "i-3"}) {
-    EXPECT_EQ(all.at("default/web/" + id).incarnation(), FirstIncarnation(id));
-    EXPECT_EQ(ReadFile(ErrorFile(id)), "");
+    EXPECT_EQ(all.at("default/web/" + id).incarnation(), instances_[id]->incarnation());
+    EXPECT_EQ(instances_[id]->Log(), "");
   }
 }
 
 TEST_F(LivenessTest, AnInstanceThatStopsCleanlyLeavesAtOnce) {
-  instances_["i-3"]->Signal(SIGTERM);
-  EXPECT_EQ(instances_["i-3"]->Wait(), 0) << ReadFile(ErrorFile("i-3"));
+  instances_["i-3"]->process().Signal(SIGTERM);
+  EXPECT_EQ(instances_["i-3"]->process().Wait(), 0) << instances_["i-3"]->Log();
   EXPECT_EQ(Served(), Ids({"i-1", "i-2"})) << daemon_.Log();
   EXPECT_EQ(stubs_->AllInstances().count("default/web/i-3"), 0u);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/daemon.h"
+#include "tests/support/instance_process.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/stubs.h"
 #include "tests/support/temp_dir.h"
@@ -154,12 +155,8 @@ class ClockTest : public ::testing::Test {
     daemon_.SetPrefix({"/usr/bin/env", "LD_PRELOAD=" + BinDir() + "/libshifted_clock.so",
                        "SHIFTED_CLOCK=" + clock_});
     ASSERT_TRUE(daemon_.Start()) << daemon_.Log();
-    instance_ = std::make_unique<ChildProcess>(
-        std::vector<std::string>{BinDir() + "/instance_process", "--server", daemon_.address(),
-                                 "--service", "web", "--id", "alive", "--ttl-ms", "2000",
-                                 "--ready-file", dir_.path() + "/ready"},
-        dir_.path() + "/out", dir_.path() + "/err");
-    ASSERT_TRUE(WaitFor([&] { return fs::exists(dir_.path() + "/ready"); })) << daemon_.Log();
+    instance_ = std::make_unique<InstanceProcess>(daemon_.address(), "alive", 2'000);
+    ASSERT_TRUE(instance_->WaitUntilRegistered()) << instance_->Log() << daemon_.Log();
     stubs_ = std::make_unique<Stubs>(daemon_.address());
   }
 
@@ -191,7 +188,7 @@ class ClockTest : public ::testing::Test {
   TempDir dir_;
   const std::string clock_ = dir_.path() + "/clock";
   Daemon daemon_{dir_.path() + "/data"};
-  std::unique_ptr<ChildProcess> instance_;
+  std::unique_ptr<InstanceProcess> instance_;
   std::unique_ptr<Stubs> stubs_;
 };
 
@@ -206,7 +203,7 @@ TEST_F(ClockTest, G4AWallClockThatJumpsExpiresNobodyAndTimeNeverGoesBack) {
   EXPECT_GE(ChangedMs("hour-behind"), ChangedMs("hour-ahead"));
   ExpectItStays();
   // And the dead are still found: expiry goes by the monotonic clock.
-  instance_->Signal(9);
+  instance_->process().Signal(9);
   EXPECT_TRUE(WaitFor([&] { return Alive().health() == registry::v1::HEALTH_CRITICAL; }))
       << daemon_.Log();
   EXPECT_EQ(daemon_.Stop(), 0) << daemon_.Log();

@@ -164,7 +164,7 @@ TEST_F(WatchTest, G9AClientThatNeverReadsCostsNoMemoryAndHoldsUpNobody) {
   }
   WatchClient reader({.address = daemon_.address(), .subscribe = ServiceScope("web")});
   reader.Connect();
-  ASSERT_TRUE(WaitFor([&] { return reader.Look([](auto& c) { return c.whole(); }); }));
+  ASSERT_TRUE(reader.WaitUntilWhole());
 
   // 20 KiB each, 20 MiB in all; twenty queues of them would be 400 MiB.
   registry::v1::RegisterRequest request;
@@ -243,7 +243,7 @@ TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
     clients.back()->Connect();
   }
   for (auto& client : clients) {
-    ASSERT_TRUE(WaitFor([&] { return client->Look([](auto& c) { return c.whole(); }); }));
+    ASSERT_TRUE(client->WaitUntilWhole());
   }
   constexpr int kFlaps = 1'000;
   for (int i = 0; i < kFlaps; ++i) {
@@ -291,7 +291,7 @@ TEST_F(LongAgoTest, G3AWatchResumesFromHistoryOrSaysWhyNot) {
   Register("web", "i-0");
   WatchClient away({.address = daemon_.address(), .subscribe = ServiceScope("web")});
   away.Connect();
-  ASSERT_TRUE(WaitFor([&] { return away.Look([](auto& c) { return c.whole(); }); }));
+  ASSERT_TRUE(away.WaitUntilWhole());
   away.Cut();
   // More changes than the ring holds, in few calls; with other services between them.
   for (int call = 0; call < 8; ++call) {

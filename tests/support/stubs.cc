@@ -12,8 +12,8 @@ namespace {
 using registry::v1::KeepAliveRequest;
 using registry::v1::KeepAliveResponse;
 
-void SetDeadline(grpc::ClientContext& context) {
-  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+void SetDeadline(grpc::ClientContext& context, std::chrono::milliseconds more = {}) {
+  context.set_deadline(std::chrono::system_clock::now() + kPatience + more);
 }
 
 template <class Stub, class Interface, class Request, class Response>
@@ -50,6 +50,7 @@ Stubs::Stubs(const std::string& address) {
   discovery_ = registry::v1::Discovery::NewStub(channel);
   cluster_ = registry::v1::Cluster::NewStub(channel);
   administration_ = registry::v1::Administration::NewStub(channel);
+  subscribers_ = registry::v1::Subscribers::NewStub(channel);
 }
 
 grpc::Status Stubs::Register(const registry::v1::RegisterRequest& request,
@@ -106,6 +107,13 @@ grpc::Status Stubs::ListServices(const registry::v1::ListServicesRequest& reques
 grpc::Status Stubs::Status(registry::v1::StatusResponse* response) {
   return Call(*cluster_, &registry::v1::Cluster::StubInterface::Status,
               registry::v1::StatusRequest(), response);
+}
+
+grpc::Status Stubs::Drain(const registry::v1::DrainRequest& request,
+                          registry::v1::DrainResponse* response) {
+  grpc::ClientContext context;
+  SetDeadline(context, std::chrono::milliseconds(request.wait_ms()));
+  return subscribers_->Drain(&context, request, response);
 }
 
 grpc::Status Stubs::ChangeMember(const registry::v1::ChangeMemberRequest& request) {

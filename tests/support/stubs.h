@@ -18,6 +18,7 @@
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
+#include "registry/v1/subscribers.grpc.pb.h"
 
 namespace registryd::testing {
 
@@ -47,6 +48,9 @@ class Stubs {
   grpc::Status ListServices(const registry::v1::ListServicesRequest& request,
                             registry::v1::ListServicesResponse* response);
   grpc::Status Status(registry::v1::StatusResponse* response);
+  // Has as long as the request waits, and the deadline besides.
+  grpc::Status Drain(const registry::v1::DrainRequest& request,
+                     registry::v1::DrainResponse* response);
   grpc::Status ChangeMember(const registry::v1::ChangeMemberRequest& request);
   // One frame on a stream of its own.
   grpc::Status KeepAlive(const registry::v1::KeepAliveRequest& frame,
@@ -61,6 +65,7 @@ class Stubs {
   std::unique_ptr<registry::v1::Discovery::Stub> discovery_;
   std::unique_ptr<registry::v1::Cluster::Stub> cluster_;
   std::unique_ptr<registry::v1::Administration::Stub> administration_;
+  std::unique_ptr<registry::v1::Subscribers::Stub> subscribers_;
 };
 
 }  // namespace registryd::testing

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "tests/support/wait_for.h"
+
 namespace registryd::testing {
 
 using registry::v1::WatchRequest;
@@ -178,6 +180,10 @@ bool WatchClient::ended() const {
 grpc::Status WatchClient::status() const {
   std::lock_guard lock(mutex_);
   return stream_ == nullptr ? grpc::Status::OK : stream_->status();
+}
+
+bool WatchClient::WaitUntilWhole() const {
+  return WaitFor([this] { return Look([](const WatchChecker& c) { return c.whole(); }); });
 }
 
 void WatchClient::Acknowledge(uint64_t revision) {

@@ -2,7 +2,7 @@
 //
 //   WatchClient client({.address = daemon.address(), .subscribe = Service("web")});
 //   client.Connect();
-//   ASSERT_TRUE(WaitFor([&] { return client.Look([](auto& c) { return c.whole(); }); }));
+//   ASSERT_TRUE(client.WaitUntilWhole());
 //   client.Cut();                     // as if the network broke
 //   client.Connect();                 // goes on from where it stood
 //
@@ -53,6 +53,8 @@ class WatchClient {
     std::lock_guard lock(mutex_);
     return look(static_cast<const WatchChecker&>(checker_));
   }
+  // False: it has no whole picture within the deadline of tests/support/wait_for.h.
+  [[nodiscard]] bool WaitUntilWhole() const;
   // The checker itself, once the stream is cut.
   WatchChecker& checker() { return checker_; }
   // Acknowledges from now on only what Acknowledge says.
