@@ -112,29 +112,18 @@ absl::Status Registration::Update(const InstanceUpdate& update, size_t index) {
     return absl::InvalidArgumentError(absl::StrCat("index: must be below ", entry_->size(),
                                                    ", the number of instances, is ", index));
   }
-  const InstanceSpec before = entry_->specs()[index];
-  InstanceSpec after = before;
-  if (update.labels) after.labels = *update.labels;
-  if (update.endpoints) after.endpoints = *update.endpoints;
-  if (update.weight) after.weight = *update.weight;
-  if (update.version) after.version = *update.version;
-  if (update.zone) after.zone = *update.zone;
   if (core_->forked()) return ForkedError();
-  entry_->SetSpec(index, after);
-  const uint64_t version = entry_->content_version();
+  const RenewalEntry::Change change = entry_->Merge(index, update);
   InstanceUpdate call = update;
   call.instance = entry_->ref(index);
   if (call.instance.incarnation == 0) return absl::OkStatus();  // it comes with the registration
   const absl::Status status = registry::Update(*core_, call, core_->timeout()).status();
-  if (status.ok()) {
-    entry_->ContentTold(version);
-  } else if (absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) ||
-             (update.expected_revision != 0 && absl::IsFailedPrecondition(status))) {
-    entry_->SetSpec(index, before);
-    entry_->ContentTold(entry_->content_version());
-  } else {
-    core_->loop().Report(entry_);
-  }
+  const bool refused = absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status) ||
+                       (update.expected_revision != 0 && absl::IsFailedPrecondition(status));
+  entry_->Answered(change, status.ok() ? RenewalEntry::Answer::kTaken
+                           : refused   ? RenewalEntry::Answer::kRefused
+                                       : RenewalEntry::Answer::kUnknown);
+  if (entry_->untold()) core_->loop().Report(entry_);
   return Remembered(status);
 }
 
@@ -145,8 +134,7 @@ absl::Status Registration::SetHealth(Health health, const std::string& message) 
                      ToString(health)));
   }
   if (core_->forked()) return ForkedError();
-  entry_->Say(health, message);
-  const uint64_t version = entry_->health_version();
+  const uint64_t version = entry_->Say(health, message);
   absl::Status status;
   for (size_t i = 0; i < entry_->size() && status.ok(); ++i) {
     const InstanceRef instance = entry_->ref(i);
@@ -155,11 +143,8 @@ absl::Status Registration::SetHealth(Health health, const std::string& message) 
         registry::SetHealth(*core_, instance, health, message, /*force=*/false, core_->timeout())
             .status();
   }
-  if (status.ok()) {
-    entry_->HealthTold(version);
-  } else {
-    core_->loop().Report(entry_);
-  }
+  entry_->Answered(version, status.ok());
+  if (entry_->untold()) core_->loop().Report(entry_);
   return Remembered(status);
 }
 

@@ -5,6 +5,19 @@
 #include "client/local/convert.h"
 
 namespace registry {
+namespace {
+
+// Calls `visit` with each part that an update may have, and where it belongs in the spec.
+template <class F>
+void ForEachPart(const InstanceUpdate& parts, F visit) {
+  visit(parts.labels, &InstanceSpec::labels);
+  visit(parts.endpoints, &InstanceSpec::endpoints);
+  visit(parts.weight, &InstanceSpec::weight);
+  visit(parts.version, &InstanceSpec::version);
+  visit(parts.zone, &InstanceSpec::zone);
+}
+
+}  // namespace
 
 RenewalEntry::RenewalEntry(std::vector<InstanceSpec> specs, RegistrationOptions options)
     : options_(std::move(options)), size_(specs.size()), specs_(std::move(specs)) {
@@ -16,18 +29,51 @@ std::vector<InstanceSpec> RenewalEntry::specs() const {
   return specs_;
 }
 
-void RenewalEntry::SetSpec(size_t index, InstanceSpec spec) {
+RenewalEntry::Change RenewalEntry::Merge(size_t index, const InstanceUpdate& parts) {
   std::lock_guard lock(mutex_);
-  specs_[index] = std::move(spec);
-  ++content_version_;
+  InstanceSpec& spec = specs_[index];
+  Change change{.index = index,
+                .parts = parts,
+                .before = spec,
+                .rest_told = published_.registered && content_told_ == content_version_};
+  ForEachPart(change.parts, [&spec](const auto& part, auto member) {
+    if (part) spec.*member = *part;
+  });
+  change.version = ++content_version_;
+  return change;
 }
 
-void RenewalEntry::Say(Health health, const std::string& message) {
+void RenewalEntry::Answered(const Change& change, Answer answer) {
   std::lock_guard lock(mutex_);
-  if (health_ == health && message_ == message) return;
+  // Another change may have been told of meanwhile, and have arrived before this one.
+  const bool alone = content_version_ == change.version;
+  if (answer == Answer::kRefused) {
+    InstanceSpec& spec = specs_[change.index];
+    ForEachPart(change.parts, [&](const auto& part, auto member) {
+      // Not what another change has made of it meanwhile.
+      if (part && spec.*member == *part) spec.*member = change.before.*member;
+    });
+  }
+  // An answer about the content that had the refused parts counts for nothing.
+  if (!alone || answer == Answer::kRefused) ++content_version_;
+  if (alone && change.rest_told && answer != Answer::kUnknown) content_told_ = content_version_;
+}
+
+uint64_t RenewalEntry::Say(Health health, const std::string& message) {
+  std::lock_guard lock(mutex_);
+  if (health_ == health && message_ == message) return health_version_;
   health_ = health;
   message_ = message;
-  ++health_version_;
+  return ++health_version_;
+}
+
+void RenewalEntry::Answered(uint64_t health_version, bool taken) {
+  std::lock_guard lock(mutex_);
+  if (health_version_ != health_version) {
+    ++health_version_;  // what has been said since may have arrived before it
+  } else if (taken) {
+    health_told_ = health_version;
+  }
 }
 
 bool RenewalEntry::untold() const {
@@ -76,11 +122,6 @@ void RenewalEntry::ContentTold(uint64_t version) {
 void RenewalEntry::HealthTold(uint64_t version) {
   std::lock_guard lock(mutex_);
   health_told_ = version;
-}
-
-uint64_t RenewalEntry::content_version() const {
-  std::lock_guard lock(mutex_);
-  return content_version_;
 }
 
 uint64_t RenewalEntry::health_version() const {

@@ -37,8 +37,19 @@ class RenewalEntry {
   LeftBehind left_behind() const;
 
   // What the application says now. It is registered again with it, whatever happens to the lease.
-  void SetSpec(size_t index, InstanceSpec spec);
-  void Say(Health health, const std::string& message);
+  struct Change {
+    size_t index = 0;
+    InstanceUpdate parts;
+    InstanceSpec before;
+    uint64_t version = 0;    // of the content, with this change
+    bool rest_told = false;  // the registry knew all but this change
+  };
+  enum class Answer { kTaken, kRefused, kUnknown };
+  Change Merge(size_t index, const InstanceUpdate& parts);
+  // The call that told of this change has ended. What is not known to be told then is untold.
+  void Answered(const Change& change, Answer answer);
+  uint64_t Say(Health health, const std::string& message);  // the health's version from now on
+  void Answered(uint64_t health_version, bool taken);
   // The registry does not know all of it.
   bool untold() const;
   // Instance `index` as it is registered; incarnation 0: it is not.
@@ -56,7 +67,6 @@ class RenewalEntry {
   Report NextReport(RequestIds& ids, size_t index) const;
   void ContentTold(uint64_t version);
   void HealthTold(uint64_t version);
-  uint64_t content_version() const;
   uint64_t health_version() const;
 
   // Loop thread only, from here on.

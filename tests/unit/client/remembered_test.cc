@@ -7,6 +7,8 @@
 #include <atomic>
 #include <memory>
 
+#include "client/src/renewal_entry.h"
+#include "client/src/request_ids.h"
 #include "registry/client.h"
 #include "tests/support/fake_registry_server.h"
 #include "tests/support/wait_for.h"
@@ -89,6 +91,69 @@ TEST(RememberedTest, WhatTheRegistryDidNotHearIsToldAgain) {
            Held(server, "a").health() == v1::HEALTH_CRITICAL &&
            Held(server, "b").health() == v1::HEALTH_CRITICAL;
   }));
+}
+
+// A registration whose labels the registry has not heard, for as long as "Register" fails.
+std::unique_ptr<Registration> KeepWithUntoldLabels(FakeRegistryServer& server, Client& client) {
+  auto registration = Keep(client);
+  server.FailNext("Register", grpc::StatusCode::UNAVAILABLE,
+                  1'000);  // what tells in the background
+  server.FailNext("Update", grpc::StatusCode::UNAVAILABLE, 1'000);
+  EXPECT_TRUE(absl::IsUnavailable(registration->Update({.labels = {{{"env", "prod"}}}})));
+  server.FailNext("Update", grpc::StatusCode::OK, 0);
+  return registration;
+}
+
+TEST(RememberedTest, AnUpdateThatIsTakenLeavesAnEarlierOneUntold) {
+  FakeRegistryServer server;
+  const auto client = NewClient(server, absl::Milliseconds(200));
+  const auto registration = KeepWithUntoldLabels(server, *client);
+  EXPECT_TRUE(registration->Update({.weight = 9}).ok());
+  EXPECT_EQ(Held(server, "a").spec().labels().count("env"), 0u);
+  server.FailNext("Register", grpc::StatusCode::OK, 0);
+  EXPECT_TRUE(WaitFor([&] { return Held(server, "a").spec().labels().count("env") == 1; }));
+  EXPECT_EQ(Held(server, "a").spec().weight(), 9u);
+}
+
+TEST(RememberedTest, AnUpdateThatIsRefusedLeavesAnEarlierOneUntold) {
+  FakeRegistryServer server;
+  const auto client = NewClient(server, absl::Milliseconds(200));
+  const auto registration = KeepWithUntoldLabels(server, *client);
+  server.FailNext("Update", grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_TRUE(absl::IsInvalidArgument(registration->Update({.weight = 70'000})));
+  EXPECT_EQ(registration->specs()[0].weight, 1u);
+  server.FailNext("Register", grpc::StatusCode::OK, 0);
+  EXPECT_TRUE(WaitFor([&] { return Held(server, "a").spec().labels().count("env") == 1; }));
+  EXPECT_EQ(Held(server, "a").spec().weight(), 1u);
+}
+
+TEST(RememberedTest, ARefusalTakesBackNothingThatAnotherUpdateHasSaid) {
+  InstanceSpec spec;
+  spec.service = "web";
+  spec.id = "a";
+  RenewalEntry entry({spec}, {});
+  const RenewalEntry::Change refused = entry.Merge(0, {.weight = 70'000, .zone = "mars"});
+  const RenewalEntry::Change taken = entry.Merge(0, {.version = "2", .zone = "eu-1"});
+  entry.Answered(taken, RenewalEntry::Answer::kTaken);
+  entry.Answered(refused, RenewalEntry::Answer::kRefused);
+  const InstanceSpec after = entry.specs()[0];
+  EXPECT_EQ(after.weight, spec.weight);
+  EXPECT_EQ(after.version, "2");
+  EXPECT_EQ(after.zone, "eu-1");
+}
+
+TEST(RememberedTest, AHealthWhoseAnswerWasOvertakenIsToldAgain) {
+  RenewalEntry entry({InstanceSpec{.service = "web", .id = "a"}}, {});
+  RequestIds ids;
+  entry.Request(ids);
+  entry.Granted({.instances = {{.id = "a"}}, .lease = Lease{.id = 1}}, Clock::now());
+  ASSERT_FALSE(entry.untold());
+  const uint64_t first = entry.Say(Health::kCritical, "disk");
+  const uint64_t second = entry.Say(Health::kPassing, "");
+  entry.Answered(second, /*taken=*/true);
+  EXPECT_FALSE(entry.untold());
+  entry.Answered(first, /*taken=*/true);
+  EXPECT_TRUE(entry.untold()) << "the registry may have heard CRITICAL last";
 }
 
 TEST(RememberedTest, TheHealthCallbackIsAskedAndItsChangesAreTold) {
