@@ -107,12 +107,17 @@ void Registrar::Serve() {
     changed_.wait(lock, [this] { return stopping_ || !Settled(); });
     if (stopping_) break;
     if (std::exchange(lease_renewed_anew_, false)) {
-      // The library has brought back the instance that the lease began with, as
-      // it then was.
       for (auto& [key, slot] : slots_) {
-        slot.told = key == lease_key_ ? State::kPassing : State::kOut;
+        slot.told = State::kOut;
         slot.told_message.clear();
       }
+      const auto [begun, forgotten] = slots_.try_emplace(lease_key_);
+      if (forgotten) {
+        begun->second.spec = lease_spec_;
+        begun->second.forget = true;
+      }
+      begun->second.told = State::kPassing;
+      begun->second.told_spec = lease_spec_;
     }
     absl::Status failed;
     std::vector<std::string> keys;
@@ -130,7 +135,6 @@ void Registrar::Serve() {
       slot.told = copy.told;
       slot.told_message = copy.told_message;
       slot.told_spec = copy.told_spec;
-      slot.incarnation = copy.incarnation;
       slot.acknowledged = copy.acknowledged;
       slot.waiting_for = copy.waiting_for;
       if (slot.forget && slot.wanted == State::kOut && slot.told == State::kOut) slots_.erase(key);
@@ -235,6 +239,7 @@ absl::Status Registrar::Enter(const std::string& key, Slot* slot) {
     if (!registration.ok()) return registration.status();
     lease_ = *std::move(registration);
     lease_key_ = key;
+    lease_spec_ = slot->spec;
     entered = lease_->status().instances.front();
   } else {
     const auto registered =
@@ -247,7 +252,6 @@ absl::Status Registrar::Enter(const std::string& key, Slot* slot) {
   slot->told = State::kPassing;
   slot->told_message.clear();
   slot->told_spec = slot->spec;
-  slot->incarnation = entered.incarnation;
   if (options_.note) {
     options_.note(absl::StrCat(InstanceName(spec), " registered at ", Address(spec.endpoints[0]),
                                ", incarnation ", entered.incarnation));

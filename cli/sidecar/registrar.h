@@ -65,7 +65,6 @@ class Registrar {
     State told = State::kOut;
     std::string told_message;
     InstanceSpec told_spec;
-    uint64_t incarnation = 0;
     // Of a drain: everybody who watches knows; else who does not.
     bool acknowledged = false;
     std::string waiting_for;
@@ -92,7 +91,9 @@ class Registrar {
   std::unique_ptr<Client> client_;
   std::unique_ptr<Admin> admin_;  // for the first drain
   std::unique_ptr<Registration> lease_;
-  std::string lease_key_;  // of the slot that the lease began with
+  // Of the slot that the lease began with: the library brings it back as it then was.
+  std::string lease_key_;
+  InstanceSpec lease_spec_;
   std::thread worker_;
 };
 

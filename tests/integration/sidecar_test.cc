@@ -310,5 +310,47 @@ TEST_F(SidecarTest, ALostLeaseBringsEverythingBack) {
   EXPECT_EQ(Find("a-1", "a")->lease_id(), Find("b-1", "b")->lease_id());
 }
 
+// The library brings back what the lease began with; a reload may have changed or removed that.
+TEST_F(SidecarTest, ALostLeaseBringsBackWhatTheLastReloadSaid) {
+  std::atomic<bool> ok{true};
+  ScriptServer a(Healthz(ok)), b(Healthz(ok));
+  const std::string file = dir_.path() + "/sidecar.toml";
+  const std::string first =
+      "[[service]]\nname = \"a\"\nid = \"a-1\"\nport = " + std::to_string(a.port()) + "\n";
+  const std::string second =
+      "[[service]]\nname = \"b\"\nid = \"b-1\"\nport = " + std::to_string(b.port()) + "\n";
+  const auto reload = [&](const std::string& config) {
+    std::ofstream(file) << config;
+    process_->Signal(SIGHUP);
+  };
+  const auto lose_lease = [&] {
+    registry::v1::RevokeLeaseRequest revoke;
+    revoke.set_lease_id(Find("b-1", "b")->lease_id());
+    registry::v1::RevokeLeaseResponse revoked;
+    ASSERT_TRUE(Stubs(daemon_.address()).Revoke(revoke, &revoked).ok());
+    // It comes after the one that the lease began with.
+    ASSERT_TRUE(WaitFor([&] {
+      const auto back = Find("b-1", "b");
+      return back && back->lease_id() != revoke.lease_id();
+    })) << Err();
+  };
+  const auto labelled = [&] {
+    const auto found = Find("a-1", "a");
+    return found && found->spec().labels().count("env") == 1;
+  };
+  std::ofstream(file) << first;
+  Cli({"sidecar", "--config", file, "--ttl", "2s"});
+  ASSERT_TRUE(WaitFor([&] { return Healthy("a-1", "a"); })) << Err();
+  reload(first + "labels = { env = \"new\" }\n" + second);
+  ASSERT_TRUE(WaitFor([&] { return labelled() && Healthy("b-1", "b"); })) << Err();
+  lose_lease();
+  EXPECT_TRUE(WaitFor(labelled)) << Err();
+  reload(second);
+  ASSERT_TRUE(WaitFor([&] { return !Find("a-1", "a"); })) << Err();
+  lose_lease();
+  EXPECT_TRUE(WaitFor([&] { return !Find("a-1", "a"); })) << Err();
+  EXPECT_TRUE(Healthy("b-1", "b"));
+}
+
 }  // namespace
 }  // namespace registryd::testing
