@@ -9,6 +9,8 @@
 #include <cctype>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "registry/client.h"
 
 namespace registry::cli {
 namespace {
@@ -36,9 +38,10 @@ std::string SourceFor(const addrinfo& target) {
 absl::StatusOr<std::string> FacingAddress(const std::vector<std::string>& servers) {
   std::string why;
   for (const std::string& server : servers) {
-    const size_t colon = server.rfind(':');
-    std::string host = server.substr(0, colon);
-    const std::string port = server.substr(colon + 1);
+    std::string host(absl::StripPrefix(server, kDnsScheme));
+    const size_t colon = host.rfind(':');
+    const std::string port = host.substr(colon + 1);
+    host = host.substr(0, colon);
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;

@@ -14,7 +14,6 @@ namespace registry {
 namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:7400";
-constexpr char kDnsScheme[] = "dns:///";
 constexpr char kDefaultPort[] = "7400";
 constexpr size_t kServersMax = 16;
 constexpr size_t kNameMax = 128;

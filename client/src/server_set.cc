@@ -12,11 +12,11 @@
 #include "absl/strings/str_join.h"
 #include "client/local/backoff.h"
 #include "client/src/grpc_deadline.h"
+#include "registry/client.h"
 
 namespace registry {
 namespace {
 
-constexpr char kDnsScheme[] = "dns:///";
 // Answers about services with very many instances are long; beyond this something is wrong.
 constexpr int kAnswerBytesMax = 256 << 20;
 constexpr Millis kBackoffFirst(50);

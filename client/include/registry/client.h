@@ -72,6 +72,9 @@ struct ClientOptions {
   std::string token_file = {};
 };
 
+// Before a server: all addresses of that name.
+inline constexpr char kDnsScheme[] = "dns:///";
+
 // "a, b:7401,[::1]" -> {"a:7400", "b:7401", "[::1]:7400"}. INVALID_ARGUMENT names the bad part.
 absl::StatusOr<std::vector<std::string>> ParseServers(const std::string& comma_separated);
 
