@@ -55,7 +55,8 @@ absl::StatusOr<uint64_t> IdOf(Admin& admin, const std::string& member) {
     if (known.name == member || HexId(known.node_id) == member) return known.node_id;
   }
   if (const auto id = Number(member, 10)) return *id;
-  if (const auto id = Number(member, 16)) return *id;
+  // Hexadecimal only as it is printed: "d" is a mistyped name.
+  if (const auto id = Number(member, 16); id && HexId(*id) == member) return *id;
   return absl::NotFoundError(
       absl::StrCat("no member is called \"", member, "\"; registry-cli member list shows them"));
 }

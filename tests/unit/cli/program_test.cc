@@ -24,6 +24,7 @@ using ::registryd::testing::WaitFor;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 class ProgramTest : public CliProcessTest {
@@ -299,6 +300,19 @@ TEST_F(ProgramTest, StatusIsOneObject) {
   EXPECT_EQ(json["server"], server_.address());
   EXPECT_TRUE(json["members"].is_array());
   EXPECT_THAT(Cli({"status"}).out, HasSubstr("node "));
+}
+
+TEST_F(ProgramTest, AMistypedMemberIsNoHexadecimalId) {
+  for (const std::string name : {"d", "c", "0d", "n2"}) {
+    const Finished result = Cli({"member", "promote", name});
+    EXPECT_EQ(result.exit, 3) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("no member is called \"" + name + "\""));
+  }
+  // The new node of `member add` is not in the list: its id is taken as it is printed, or decimal.
+  for (const std::string id : {"000000000000000d", "13"}) {
+    const Finished result = Cli({"member", "promote", id});
+    EXPECT_THAT(result.err, Not(HasSubstr("no member is called"))) << id;
+  }
 }
 
 TEST_F(ProgramTest, ErrorsOfTheRegistryHaveTheirExitCodes) {
