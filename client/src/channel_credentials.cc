@@ -45,27 +45,30 @@ class TokenFile final : public grpc::MetadataCredentialsPlugin {
                            std::multimap<grpc::string, grpc::string>* metadata) override {
     std::lock_guard<std::mutex> lock(mutex_);
     struct stat info {};
+    const char* why = "";
     if (stat(path_.c_str(), &info) != 0) {
-      // The file is being replaced, or gone; the last token is still the best there is.
-      if (token_.empty()) return Missing("cannot be read");
+      why = "cannot be read";
     } else if (const Stamp stamp{info.st_ino, info.st_size, info.st_mtim}; !(stamp == stamp_)) {
       std::ifstream file(path_);
       std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
       absl::StripAsciiWhitespace(&text);
-      if (text.empty() || text.size() > kTokenMax) return Missing("has no token in it");
-      token_ = absl::StrCat("Bearer ", text);
-      stamp_ = stamp;
+      if (text.empty() || text.size() > kTokenMax) {
+        why = "has no token in it";
+      } else {
+        token_ = absl::StrCat("Bearer ", text);
+        stamp_ = stamp;
+      }
+    }
+    // A file that is being replaced, or gone: the last token is still the best there is.
+    if (token_.empty()) {
+      return grpc::Status(grpc::StatusCode::UNAUTHENTICATED,
+                          absl::StrCat("token file ", path_, " ", why));
     }
     metadata->emplace("authorization", token_);
     return grpc::Status::OK;
   }
 
  private:
-  grpc::Status Missing(const char* why) const {
-    return grpc::Status(grpc::StatusCode::UNAUTHENTICATED,
-                        absl::StrCat("token file ", path_, " ", why));
-  }
-
   const std::string path_;
   std::mutex mutex_;
   Stamp stamp_;
