@@ -209,7 +209,7 @@ void Watches::OnMessage(const v1::WatchResponse& message) {
   }
   if (watch->mirror.resumable()) {
     watch->state->Heard(watch->mirror, now);
-    if (metrics_ != nullptr) metrics_->OnView(watch->state->query(), watch->state->status());
+    if (metrics_ != nullptr) metrics_->OnView(watch->state->query(), watch->state->status(now));
   }
   if (*step) on_published_(watch->state);
   if (watch->state->Applied()) {
@@ -280,7 +280,7 @@ void Watches::Fail(const absl::Status& why, TimePoint now) {
     watch->retry_at = TimePoint::max();
     watch->mirror.Interrupt();
     state->NotLive(status, false);
-    if (metrics_ != nullptr) metrics_->OnView(state->query(), state->status());
+    if (metrics_ != nullptr) metrics_->OnView(state->query(), state->status(now));
   }
   close_by_ = TimePoint::max();
   if (worked_ && now - connected_at_ >= kWorkedLeast) {
