@@ -46,6 +46,10 @@ absl::Status ParseAddress(const std::string& text, Endpoint* endpoint) {
 
 }  // namespace
 
+absl::Status WrongFlag(const char* flag, const absl::Status& status) {
+  return Wrong(flag, " ", std::string(status.message()));
+}
+
 absl::StatusOr<ServiceName> ParseServiceName(const std::string& text,
                                              const std::string& default_ns) {
   const std::vector<std::string> parts = absl::StrSplit(text, '/');
@@ -167,10 +171,7 @@ absl::StatusOr<std::vector<Health>> ParseHealthFilter(const std::vector<std::str
     const std::vector<std::string> words = absl::StrSplit(text, ',');
     for (const std::string& word : words) {
       absl::StatusOr<Health> health = ParseHealth(word);
-      if (!health.ok()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--health ", std::string(health.status().message())));
-      }
+      if (!health.ok()) return WrongFlag("--health", health.status());
       all.push_back(*health);
     }
   }

@@ -13,11 +13,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "registry/types.h"
 
 namespace registry::cli {
+
+// An error of a flag's value, with the flag named: "--weight \"x\" is ...".
+absl::Status WrongFlag(const char* flag, const absl::Status& status);
 
 // "web" or "shop/web".
 struct ServiceName {

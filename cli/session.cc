@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 
 namespace registry::cli {
@@ -12,17 +11,11 @@ absl::StatusOr<ClientOptions> Session::client_options() const {
   result.name = "registry-cli";
   if (!options_.servers.empty()) {
     absl::StatusOr<std::vector<std::string>> servers = ParseServers(options_.servers);
-    if (!servers.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--server ", std::string(servers.status().message())));
-    }
+    if (!servers.ok()) return WrongFlag("--server", servers.status());
     result.servers = *std::move(servers);
   }
   absl::StatusOr<absl::Duration> timeout = ParsePositiveDuration(options_.timeout);
-  if (!timeout.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--timeout ", std::string(timeout.status().message())));
-  }
+  if (!timeout.ok()) return WrongFlag("--timeout", timeout.status());
   result.timeout = *timeout;
   result.tls_ca = options_.tls_ca;
   result.tls_cert = options_.tls_cert;

@@ -182,9 +182,7 @@ ExitCode Run(const Options& options, Session& session) {
   }
   load.rate = static_cast<double>(rate);
   absl::StatusOr<absl::Duration> duration = ParsePositiveDuration(options.duration);
-  if (!duration.ok()) {
-    return console.Usage(absl::StrCat("--duration ", std::string(duration.status().message())));
-  }
+  if (!duration.ok()) return console.Usage(WrongFlag("--duration", duration.status()));
   load.duration = *duration;
   absl::StatusOr<Client*> client = session.client();
   if (!client.ok()) return console.Usage(client.status());

@@ -11,14 +11,10 @@ namespace {
 
 constexpr uint64_t kMaxThreshold = 100;
 
-absl::Status Wrong(const char* flag, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(flag, " ", std::string(status.message())));
-}
-
 absl::Status ReadMs(const char* flag, const std::string& text, int64_t* out) {
   if (text.empty()) return absl::OkStatus();
   absl::StatusOr<absl::Duration> duration = ParsePositiveDuration(text);
-  if (!duration.ok()) return Wrong(flag, duration.status());
+  if (!duration.ok()) return WrongFlag(flag, duration.status());
   *out = absl::ToInt64Milliseconds(*duration);
   return absl::OkStatus();
 }
@@ -26,7 +22,7 @@ absl::Status ReadMs(const char* flag, const std::string& text, int64_t* out) {
 absl::Status ReadCount(const char* flag, const std::string& text, uint32_t* out) {
   if (text.empty()) return absl::OkStatus();
   absl::StatusOr<uint64_t> number = ParseNumber(text, 1, kMaxThreshold);
-  if (!number.ok()) return Wrong(flag, number.status());
+  if (!number.ok()) return WrongFlag(flag, number.status());
   *out = static_cast<uint32_t>(*number);
   return absl::OkStatus();
 }

@@ -29,10 +29,9 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<ServiceName> name = ParseServiceName(options.service, session.ns());
   if (!name.ok()) return console.Usage(name.status());
   absl::StatusOr<Moment> from = ParseMomentOrRevision(options.from);
-  if (!from.ok())
-    return console.Usage(absl::StrCat("--from ", std::string(from.status().message())));
+  if (!from.ok()) return console.Usage(WrongFlag("--from", from.status()));
   absl::StatusOr<Moment> to = ParseMomentOrRevision(options.to);
-  if (!to.ok()) return console.Usage(absl::StrCat("--to ", std::string(to.status().message())));
+  if (!to.ok()) return console.Usage(WrongFlag("--to", to.status()));
   absl::StatusOr<Admin*> admin = session.admin();
   if (!admin.ok()) return console.Usage(admin.status());
   absl::StatusOr<DiffResult> result = (*admin)->Diff(name->ns, name->service, *from, *to);

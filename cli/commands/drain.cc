@@ -31,8 +31,7 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<InstanceRef> instance = ParseInstanceName(options.instance, session.ns());
   if (!instance.ok()) return console.Usage(instance.status());
   absl::StatusOr<absl::Duration> wait = ParsePositiveDuration(options.wait);
-  if (!wait.ok())
-    return console.Usage(absl::StrCat("--wait ", std::string(wait.status().message())));
+  if (!wait.ok()) return console.Usage(WrongFlag("--wait", wait.status()));
   absl::StatusOr<Admin*> admin = session.admin();
   if (!admin.ok()) return console.Usage(admin.status());
 

@@ -47,17 +47,11 @@ absl::StatusOr<ChangesQuery> MakeQuery(const Options& options, const std::string
   }
   if (!options.since.empty()) {
     absl::StatusOr<Moment> since = ParseMoment(options.since);
-    if (!since.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--since ", std::string(since.status().message())));
-    }
+    if (!since.ok()) return WrongFlag("--since", since.status());
     query.since_ms = since->time_ms;
   }
   absl::StatusOr<uint64_t> limit = ParseNumber(options.limit, 0, 1'000'000);
-  if (!limit.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--limit ", std::string(limit.status().message())));
-  }
+  if (!limit.ok()) return WrongFlag("--limit", limit.status());
   query.limit = static_cast<uint32_t>(*limit);
   return query;
 }

@@ -51,21 +51,27 @@ absl::StatusOr<LookupQuery> MakeQuery(const Options& options, const std::string&
   return query;
 }
 
-bool OfThePast(const Options& options) { return !options.at.empty() || !options.revision.empty(); }
+// Nothing: now.
+absl::StatusOr<std::optional<Moment>> ParsePast(const Options& options) {
+  if (options.at.empty() && options.revision.empty()) return std::nullopt;
+  absl::StatusOr<Moment> moment =
+      options.revision.empty() ? ParseMoment(options.at) : ParseRevision(options.revision);
+  if (!moment.ok()) {
+    return WrongFlag(options.revision.empty() ? "--at" : "--revision", moment.status());
+  }
+  return *moment;
+}
 
-absl::StatusOr<LookupResult> Ask(const Options& options, const LookupQuery& query,
+absl::StatusOr<LookupResult> Ask(const LookupQuery& query, const std::optional<Moment>& at,
                                  Session& session) {
-  if (!OfThePast(options)) {
+  if (!at) {
     absl::StatusOr<Client*> client = session.client();
     if (!client.ok()) return client.status();
     return (*client)->Lookup(query);
   }
-  absl::StatusOr<Moment> moment =
-      options.revision.empty() ? ParseMoment(options.at) : ParseRevision(options.revision);
-  if (!moment.ok()) return moment.status();
   absl::StatusOr<Admin*> admin = session.admin();
   if (!admin.ok()) return admin.status();
-  absl::StatusOr<PastLookup> past = (*admin)->LookupPast(query, *moment);
+  absl::StatusOr<PastLookup> past = (*admin)->LookupPast(query, *at);
   if (!past.ok()) return past.status();
   if (!session.json()) {
     session.console().Note(absl::StrCat("as of revision ", past->lookup.info.revision,
@@ -105,16 +111,13 @@ ExitCode Run(const Options& options, Session& session) {
   if (!options.at.empty() && !options.revision.empty()) {
     return console.Usage("--at and --revision exclude each other: choose one");
   }
-  if (OfThePast(options)) {
-    absl::StatusOr<Moment> moment =
-        options.revision.empty() ? ParseMoment(options.at) : ParseRevision(options.revision);
-    if (!moment.ok()) return console.Usage(moment.status());
-  }
+  absl::StatusOr<std::optional<Moment>> at = ParsePast(options);
+  if (!at.ok()) return console.Usage(at.status());
   // --server, REGISTRY_SERVER or --timeout
   if (absl::StatusOr<Client*> client = session.client(); !client.ok()) {
     return console.Usage(client.status());
   }
-  absl::StatusOr<LookupResult> result = Ask(options, *query, session);
+  absl::StatusOr<LookupResult> result = Ask(*query, *at, session);
   if (!result.ok()) return console.Fail(result.status());
   const ExitCode code = result->instances.empty() ? ExitCode::kNotFound : ExitCode::kOk;
   if (session.json()) return console.Print(LookupJson(*query, *result), code);

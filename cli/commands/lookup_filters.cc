@@ -2,7 +2,6 @@
 
 #include <cstdint>
 
-#include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 
 namespace registry::cli {
@@ -40,10 +39,7 @@ absl::StatusOr<LookupQuery> ParseLookup(const LookupFilters& filters, const std:
   query.zone = filters.zone;
   if (!filters.limit.empty()) {
     absl::StatusOr<uint64_t> limit = ParseNumber(filters.limit, 1, UINT32_MAX);
-    if (!limit.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--limit ", std::string(limit.status().message())));
-    }
+    if (!limit.ok()) return WrongFlag("--limit", limit.status());
     query.limit = static_cast<uint32_t>(*limit);
   }
   return query;

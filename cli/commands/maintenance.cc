@@ -48,7 +48,7 @@ ExitCode On(const Options& options, Session& session) {
   MaintenanceOptions set{.owner = options.owner, .reason = options.reason, .force = options.force};
   if (!options.duration.empty()) {
     absl::StatusOr<absl::Duration> duration = ParsePositiveDuration(options.duration);
-    if (!duration.ok()) return console.Usage(duration.status());
+    if (!duration.ok()) return console.Usage(WrongFlag("--for", duration.status()));
     set.duration = *duration;
   }
   absl::StatusOr<Admin*> admin = session.admin();

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 
 namespace registry::cli {
@@ -30,18 +29,12 @@ absl::StatusOr<ReadOptions> ParseReadOptions(const ReadArguments& arguments) {
   if (arguments.consistency == "linearizable") read.consistency = Consistency::kLinearizable;
   if (!arguments.min_revision.empty()) {
     absl::StatusOr<uint64_t> revision = ParseNumber(arguments.min_revision, 0, UINT64_MAX);
-    if (!revision.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--min-revision ", std::string(revision.status().message())));
-    }
+    if (!revision.ok()) return WrongFlag("--min-revision", revision.status());
     read.min_revision = *revision;
   }
   if (!arguments.max_staleness.empty()) {
     absl::StatusOr<absl::Duration> staleness = ParsePositiveDuration(arguments.max_staleness);
-    if (!staleness.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--max-staleness ", std::string(staleness.status().message())));
-    }
+    if (!staleness.ok()) return WrongFlag("--max-staleness", staleness.status());
     read.max_staleness = *staleness;
   }
   return read;

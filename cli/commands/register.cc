@@ -82,10 +82,7 @@ absl::StatusOr<std::vector<InstanceSpec>> MakeSpecs(const Options& options, cons
   spec.zone = options.zone;
   spec.region = options.region;
   absl::StatusOr<uint64_t> weight = ParseNumber(options.weight, 1, kMaxWeight);
-  if (!weight.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--weight ", std::string(weight.status().message())));
-  }
+  if (!weight.ok()) return WrongFlag("--weight", weight.status());
   spec.weight = static_cast<uint32_t>(*weight);
   absl::StatusOr<std::optional<Check>> check = ParseCheck(options.check);
   if (!check.ok()) return check.status();
@@ -153,9 +150,7 @@ ExitCode Keep(const std::vector<InstanceSpec>& specs, absl::Duration ttl, Sessio
 ExitCode Run(const Options& options, Session& session) {
   Console& console = session.console();
   absl::StatusOr<absl::Duration> ttl = ParsePositiveDuration(options.ttl);
-  if (!ttl.ok()) {
-    return console.Usage(absl::StrCat("--ttl ", std::string(ttl.status().message())));
-  }
+  if (!ttl.ok()) return console.Usage(WrongFlag("--ttl", ttl.status()));
   absl::StatusOr<std::vector<InstanceSpec>> specs = MakeSpecs(options, session.ns());
   if (!specs.ok()) return console.Usage(specs.status());
   if (options.keep) return Keep(*specs, *ttl, session);

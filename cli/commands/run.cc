@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/sidecar_options.h"
@@ -48,16 +47,10 @@ absl::StatusOr<Service> ServiceOf(const Options& options, const std::string& ns)
   if (!labels.ok()) return labels.status();
   rest.labels = *std::move(labels);
   const auto weight = ParseNumber(options.weight, 1, 65'535);
-  if (!weight.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--weight ", std::string(weight.status().message())));
-  }
+  if (!weight.ok()) return WrongFlag("--weight", weight.status());
   rest.weight = static_cast<uint32_t>(*weight);
   const auto port = ParseNumber(options.port, 1, 65'535);
-  if (!port.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--port ", std::string(port.status().message())));
-  }
+  if (!port.ok()) return WrongFlag("--port", port.status());
   words.port = static_cast<uint16_t>(*port);
   auto service = MakeService(words, std::move(rest), ns);
   if (service.ok()) service->check.once = words.check.empty();
@@ -72,9 +65,7 @@ ExitCode Run(const Options& options, Session& session) {
   absl::StatusOr<Sidecar::Options> sidecar_options = ParseSidecarOptions(options.sidecar, session);
   if (!sidecar_options.ok()) return console.Usage(sidecar_options.status());
   const auto grace = ParsePositiveDuration(options.grace);
-  if (!grace.ok()) {
-    return console.Usage(absl::StrCat("--grace ", std::string(grace.status().message())));
-  }
+  if (!grace.ok()) return console.Usage(WrongFlag("--grace", grace.status()));
   sidecar_options->grace = *grace;
 
   // Before any thread of ours, because it forks.

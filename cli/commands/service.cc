@@ -35,7 +35,7 @@ ExitCode Run(const Options& options, Session& session) {
     settings = (*admin)->GetService(target);
   } else {
     absl::StatusOr<uint64_t> number = ParseNumber(options.min_healthy, 0, 1'000'000);
-    if (!number.ok()) return console.Usage(number.status());
+    if (!number.ok()) return console.Usage(WrongFlag("--min-healthy", number.status()));
     settings = (*admin)->SetMinHealthy(target, static_cast<uint32_t>(*number));
   }
   if (!settings.ok()) return console.Fail(settings.status());

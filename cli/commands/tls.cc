@@ -33,7 +33,7 @@ struct Options {
 
 ExitCode Init(const Options& options, Session& session) {
   absl::StatusOr<absl::Duration> valid = ParsePositiveDuration(options.authority_valid);
-  if (!valid.ok()) return session.console().Usage(valid.status());
+  if (!valid.ok()) return session.console().Usage(WrongFlag("--valid", valid.status()));
   absl::Status made = InitAuthority(options.dir, {options.trust_domain, *valid});
   if (!made.ok()) return session.console().Fail(made);
   return session.console().Print(absl::StrCat(options.dir, "/ca.pem\n", options.dir, "/ca.key\n"));
@@ -41,7 +41,7 @@ ExitCode Init(const Options& options, Session& session) {
 
 ExitCode Issue(const Options& options, bool node, Session& session) {
   absl::StatusOr<absl::Duration> valid = ParsePositiveDuration(options.valid);
-  if (!valid.ok()) return session.console().Usage(valid.status());
+  if (!valid.ok()) return session.console().Usage(WrongFlag("--valid", valid.status()));
   std::string report;
   for (const std::string& name : options.names) {
     IssueRequest request;

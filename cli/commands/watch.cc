@@ -82,9 +82,7 @@ ExitCode Run(const Options& options, Session& session) {
   uint64_t count = UINT64_MAX;
   if (!options.count.empty()) {
     absl::StatusOr<uint64_t> given = ParseNumber(options.count, 1, UINT64_MAX);
-    if (!given.ok()) {
-      return console.Usage(absl::StrCat("--count ", std::string(given.status().message())));
-    }
+    if (!given.ok()) return console.Usage(WrongFlag("--count", given.status()));
     count = *given;
   }
   absl::StatusOr<ClientOptions> client_options = session.client_options();

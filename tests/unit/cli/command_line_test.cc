@@ -74,6 +74,12 @@ TEST(CommandLineTest, WrongLookups) {
   ExpectUsage({"lookup", "a/b/c"}, "is no service");
   ExpectUsage({"lookup", "web", "extra"}, "extra");
   ExpectUsage({"lookup", "web", "--limit", "0"}, "--limit \"0\"");
+  ExpectUsage({"lookup", "web", "--at", "noon"}, "--at \"noon\" is no moment");
+  ExpectUsage({"lookup", "web", "--revision", "x"}, "--revision \"x\"");
+  ExpectUsage({"maintenance", "on", "web", "--service", "--for", "5"}, "--for \"5\"");
+  ExpectUsage({"service", "web", "--min-healthy", "-1"}, "--min-healthy \"-1\"");
+  ExpectUsage({"tls", "init", "--valid", "5"}, "--valid \"5\"");
+  ExpectUsage({"tls", "issue", "node", "a", "--valid", "5"}, "--valid \"5\"");
   ExpectUsage({"lookup", "web", "--limit", "-1"}, "--limit");
   ExpectUsage({"lookup", "web", "--health", "passing,fine"}, "--health ");
   ExpectUsage({"lookup", "web", "--consistency", "strong"}, "strong");
