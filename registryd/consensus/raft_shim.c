@@ -57,8 +57,10 @@ struct RaftShim* raft_shim_create(const struct RaftShimOptions* options) {
   raft_set_election_timeout(&shim->raft, options->election_timeout_ms);
   raft_set_max_inflight_entries(&shim->raft, options->max_inflight_entries);
   raft_set_pre_vote(&shim->raft, true);
-  // A transfer of a large state may take long; the driver knows whether one is under way.
-  raft_set_install_snapshot_timeout(&shim->raft, 10 * 60 * 1000);
+  // The driver knows whether a transfer is under way, and ignores a wish too many. One too few would
+  // leave a peer behind: when the log is cut during a transfer that fails, the core takes the peer's
+  // rejections for stale ones, and only this timeout makes it ask again (F8).
+  raft_set_install_snapshot_timeout(&shim->raft, options->election_timeout_ms);
   return shim;
 }
 

@@ -158,6 +158,25 @@ TEST_F(DriverSnapshotTest, OneTransferPerPeer) {  // F4
   EXPECT_THAT(h_.snapshots_to, ElementsAre(NodeId(3), NodeId(3)));
 }
 
+TEST_F(DriverSnapshotTest, ATransferThatFailsAfterTheLogWasCutAgainIsRepeated) {  // F8
+  LeadAfterCut();
+  ASSERT_THAT(h_.snapshots_to, ElementsAre(NodeId(3)));
+  // Heartbeats are anchored at the new start of the log from now on.
+  h_.Propose({"x"});
+  h_.Sync();
+  h_.Accept(2, h_.driver->status().last_index.value());
+  h_.ReportApplied();
+  h_.driver->CutLog(h_.driver->status().applied);
+  h_.driver->SnapshotFailed(NodeId(3));
+  for (int i = 0; i < 40 && h_.snapshots_to.size() < 2; ++i) {
+    h_.From(3, AppendEntriesResult{h_.driver->status().term, h_.driver->status().snapshot,
+                                   LogIndex(1)});
+    h_.Accept(2, h_.driver->status().last_index.value());
+    h_.RunTimer();
+  }
+  EXPECT_THAT(h_.snapshots_to, ElementsAre(NodeId(3), NodeId(3)));
+}
+
 TEST_F(DriverSnapshotTest, ASentSnapshotIsToldToBeInstalledUntilItIs) {
   LeadAfterCut();
   ASSERT_THAT(h_.snapshots_to, ElementsAre(NodeId(3)));
