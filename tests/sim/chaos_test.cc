@@ -9,6 +9,7 @@
 
 #include "registryd/base/log.h"
 #include "registryd/base/text.h"
+#include "tests/sim/member_changes.h"
 #include "tests/sim/sim_cluster.h"
 
 namespace registryd::sim {
@@ -72,23 +73,8 @@ class Chaos {
     if (world_.Chance(70)) cluster_.Propose(target, static_cast<int>(world_.Between(1, 6)));
     if (world_.Chance(30)) cluster_.Read(target);
     if (world_.Chance(2)) cluster_.CutLog(Any());
-    if (world_.Chance(3)) ChangeMembers();
+    if (world_.Chance(3)) ChangeMembers(cluster_);
     world_.After(world_.Between(500, 30'000), [this] { Work(); });
-  }
-
-  void ChangeMembers() {
-    using Kind = consensus::MembershipChange::Kind;
-    const consensus::Configuration members = cluster_.Members();
-    const consensus::Server& some =
-        members[static_cast<size_t>(world_.Between(0, static_cast<int64_t>(members.size()) - 1))];
-    const NodeId spare = cluster_.NextSpare();
-    if (some.suffrage == consensus::Suffrage::kStandby) {
-      cluster_.Change(world_.Chance(80) ? Kind::kPromote : Kind::kRemove, some.id);
-    } else if (spare && world_.Chance(60)) {
-      cluster_.Change(Kind::kAdd, spare);
-    } else if (members.size() > 2 && spare) {
-      cluster_.Change(world_.Chance(70) ? Kind::kRemove : Kind::kDemote, some.id);
-    }
   }
 
   void Break() {

@@ -1,6 +1,6 @@
-// The registry of a whole cluster under faults: real drivers, replicas and liveness, and clients
-// that register, renew and die, in virtual time. A failure prints its seed; SIM_SEEDS and SIM_SEED
-// as in chaos_test.cc.
+// The registry of a whole cluster under faults: real drivers, replicas and liveness, members that
+// come and go (in every other seed), and clients that register, renew and die, in virtual time. A
+// failure prints its seed; SIM_SEEDS and SIM_SEED as in chaos_test.cc.
 //
 // Judged: digests are equal at each index (G8); what was acknowledged is there (G1); nothing whose
 // owner renews is expired (G4); what is silent is not served for longer than the bound after the
@@ -20,6 +20,7 @@
 #include "registryd/base/log.h"
 #include "registryd/base/text.h"
 #include "registryd/wire/command_codec.h"
+#include "tests/sim/member_changes.h"
 #include "tests/sim/sim_cluster.h"
 #include "tests/sim/sim_registry.h"
 
@@ -50,18 +51,20 @@ struct Numbers {
   size_t installs = 0;
   size_t resumed = 0;
   size_t told = 0;
+  size_t members_changed = 0;
 };
 
 class RegistryChaos {
  public:
-  RegistryChaos(uint64_t seed, int members, int clients) {
-    for (int i = 1; i <= members; ++i) {
+  RegistryChaos(uint64_t seed, int members, int spares, int clients) {
+    for (int i = 1; i <= members + spares; ++i) {
       const NodeId id(static_cast<uint64_t>(i));
       nodes_[id] = std::make_unique<SimRegistry>(id, &checks_);
     }
     cluster_ = std::make_unique<SimCluster>(SimCluster::Options{
         .seed = seed,
         .members = members,
+        .spares = spares,
         .tune =
             [seed](consensus::DriverOptions& options) {
               options.trailing_entries = seed % 2 == 0 ? 5 : 40;
@@ -101,6 +104,7 @@ class RegistryChaos {
     for (const auto& client : clients_) numbers->registered += client->registered ? 1 : 0;
     for (const auto& watcher : watchers_) numbers->resumed += watcher->resumed();
     numbers->told += checks_.truth.size();
+    numbers->members_changed += cluster_->changes_done();
     return checks_.failure;
   }
 
@@ -213,6 +217,7 @@ class RegistryChaos {
       const auto ids = cluster_->ids();
       cluster_->CutLog(ids[world().Random() % ids.size()]);
     }
+    if (world().Chance(3)) ChangeMembers(*cluster_);
     world().After(world().Between(5'000, 60'000), [this] { Change(); });
   }
 
@@ -285,8 +290,10 @@ class RegistryChaos {
                   decoded->command);
     }
     kLoop.AssertHeld();
-    for (auto& [id, node] : nodes_) {
-      const core::Registry& registry = node->replica().registry();
+    const consensus::Configuration members = cluster_->Members();
+    for (const consensus::Server& member : members) {
+      const NodeId id = member.id;
+      const core::Registry& registry = nodes_.at(id)->replica().registry();
       if (registry.counters() != model.counters()) {
         checks_.Fail(Text("node ", id, " is not what the log makes: digest ",
                           registry.counters().digest, " and ", model.counters().digest));
@@ -304,7 +311,10 @@ class RegistryChaos {
     }
     for (size_t i = 0; i < watchers_.size(); ++i) {
       testing::WatchChecker& checker = watchers_[i]->checker();
-      SimRegistry& last = *nodes_.at(cluster_->ids()[at_[i]]);
+      // Where it was, unless that is no member any more.
+      const NodeId at = cluster_->ids()[at_[i]];
+      const bool stays = consensus::FindServer(members, at) != nullptr;
+      SimRegistry& last = *nodes_.at(stays ? at : members.front().id);
       watchers_[i]->Look(last);
       checker.CheckAgainst(checks_.truth, [](const std::string&) { return true; });
       for (const std::string& error : checker.errors()) checks_.Fail(error);
@@ -329,7 +339,7 @@ class RegistryChaos {
 
 std::string RunSeed(uint64_t seed, Numbers* numbers) {
   log::SetLevel(log::Level::kError);
-  return RegistryChaos(seed, seed % 4 == 0 ? 5 : 3, 30).Run(numbers);
+  return RegistryChaos(seed, seed % 4 == 0 ? 5 : 3, seed % 2 == 1 ? 4 : 0, 30).Run(numbers);
 }
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
@@ -347,7 +357,7 @@ TEST(RegistryChaosTest, G1G3G4G8LiveInstancesStayDeadOnesGoAndAllMembersAgree) {
   std::cout << "registered " << numbers.registered << ", renewed " << numbers.renewals
             << ", expired " << numbers.expired << ", installed " << numbers.installs
             << " snapshots, resumed " << numbers.resumed << " watches, " << numbers.told
-            << " revisions\n";
+            << " revisions, changed members " << numbers.members_changed << " times\n";
   if (only != 0) return;
   // The faults leave room for all of it, else the test shows nothing.
   EXPECT_GT(numbers.registered, 20 * count);
@@ -355,6 +365,7 @@ TEST(RegistryChaosTest, G1G3G4G8LiveInstancesStayDeadOnesGoAndAllMembersAgree) {
   EXPECT_GT(numbers.expired, 2 * count);
   EXPECT_GT(numbers.installs, count / 20);
   EXPECT_GT(numbers.resumed, count / 2);
+  EXPECT_GT(numbers.members_changed, count / 2);
 }
 
 }  // namespace
