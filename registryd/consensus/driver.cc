@@ -154,18 +154,16 @@ void Driver::Tick() {
   }
   RepeatInstalls();
   AskWhetherMember();
+  ReportSilence();
   Settle();
 }
 
 NodeId Driver::BestSuccessor() const {
   NodeId best;
   uint64_t best_match = 0;
-  const int64_t heard_since = static_cast<int64_t>(now_ms_) - options_.election_timeout_ms;
   for (const Server& server : *configurations_.Newest().second) {
     uint64_t match = 0;
-    const auto peer = peers_.find(server.id);
-    if (server.id == options_.id || server.suffrage != Suffrage::kVoter || peer == peers_.end() ||
-        peer->second.heard_ms < heard_since ||
+    if (server.id == options_.id || server.suffrage != Suffrage::kVoter || !Reachable(server.id) ||
         !raft_shim_match_index(core_, server.id.value(), &match)) {
       continue;
     }
@@ -248,6 +246,7 @@ RaftStatus Driver::status() const {
   status.applied = applied_;
   status.snapshot = LogIndex(raft_shim_snapshot_index(core_));
   status.configuration_committed = raft_shim_uncommitted_configuration_index(core_) == 0;
+  for (const auto& [id, peer] : peers_) status.silent_members += peer.silent ? 1 : 0;
   return status;
 }
 

@@ -67,6 +67,7 @@ struct RaftStatus {
   std::shared_ptr<const Configuration> configuration;  // the newest, committed or not; never null
   LogIndex configuration_index;
   bool configuration_committed = true;
+  size_t silent_members = 0;  // on a leader: not heard for silent_member_ms
 };
 
 class Driver {
@@ -143,6 +144,8 @@ class Driver {
     ReplicationWindow window;
     LogIndex told;  // commit index that a sent message lets it know
     int64_t heard_ms = 0;
+    bool lost = false;    // its connection broke, and nothing was heard since
+    bool silent = false;  // for so long that it was reported
     bool has_space = true;
     enum class Transfer : uint8_t { kNone, kRunning, kStaged };
     Transfer transfer = Transfer::kNone;
@@ -163,6 +166,7 @@ class Driver {
   NodeId BestSuccessor() const;
 
   // driver_receive.cc
+  void Heard(NodeId member);
   void ReceiveAppend(const PeerMessage& from, AppendEntries append);
   void ReceiveAppendPart(const PeerMessage& from, AppendEntries part);
   void ReceiveResult(NodeId from, const AppendEntriesResult& result);
@@ -203,6 +207,7 @@ class Driver {
   // driver_membership.cc
   absl::StatusOr<Configuration> Changed(const MembershipChange& change) const;
   bool Reachable(NodeId id) const;
+  void ReportSilence();
   void NoteMembership(const Configuration& committed);
   void Removed();
   bool RefuseStranger(const PeerMessage& from);

@@ -22,11 +22,23 @@ absl::Status Named(absl::StatusCode code, NodeId id, std::string_view what) {
 
 }  // namespace
 
+// As a leader measures its own majority: heard within an election timeout.
 bool Driver::Reachable(NodeId id) const {
   if (id == options_.id) return true;
   const auto peer = peers_.find(id);
-  return peer != peers_.end() &&
-         static_cast<int64_t>(now_ms_) - peer->second.heard_ms <= 2 * options_.election_timeout_ms;
+  return peer != peers_.end() && !peer->second.lost &&
+         static_cast<int64_t>(now_ms_) - peer->second.heard_ms <= options_.election_timeout_ms;
+}
+
+// A standby that is away stops nothing, so nobody would notice.
+void Driver::ReportSilence() {
+  for (auto& [id, peer] : peers_) {
+    const int64_t silent_ms = static_cast<int64_t>(now_ms_) - peer.heard_ms;
+    if (peer.silent || silent_ms < options_.silent_member_ms) continue;
+    peer.silent = true;
+    log::Warning("a member is silent: bring it back, or remove it",
+                 {{"peer", id}, {"silent_ms", silent_ms}});
+  }
 }
 
 // The next configuration, or why not.

@@ -18,6 +18,8 @@ struct DriverOptions {
   // without a majority for this long steps down.
   int election_timeout_ms = 500;
   int heartbeat_ms = 75;
+  // A member that its leader has not heard for so long is reported: longer than most restarts.
+  int silent_member_ms = 10'000;
 
   // Of one submission, which becomes one append.
   size_t max_batch_entries = 1024;

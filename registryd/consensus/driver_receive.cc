@@ -54,7 +54,7 @@ void Driver::Receive(PeerMessage message) {
   const bool asks = std::holds_alternative<RequestVote>(message.body) ||
                     std::holds_alternative<Probe>(message.body);
   if (asks && !member && RefuseStranger(message)) return;
-  if (Leads() && member) PeerOf(message.from).heard_ms = static_cast<int64_t>(Now());
+  if (Leads() && member) Heard(message.from);
 
   std::visit(
       Overloaded{
@@ -127,9 +127,18 @@ void Driver::ReceiveAppend(const PeerMessage& from, AppendEntries append) {
   }
 }
 
+void Driver::Heard(NodeId member) {
+  Peer& peer = PeerOf(member);
+  peer.heard_ms = static_cast<int64_t>(Now());
+  peer.lost = false;
+  if (std::exchange(peer.silent, false)) {
+    log::Warning("a member that was silent is heard again", {{"peer", member}});
+  }
+}
+
 void Driver::PeerLost(NodeId peer) {
   // Neither a successor nor one to count on, until it is heard again.
-  if (const auto known = peers_.find(peer); known != peers_.end()) known->second.heard_ms = 0;
+  if (const auto known = peers_.find(peer); known != peers_.end()) known->second.lost = true;
   if (core_ == nullptr || role_ != Role::kFollower || leader_term_ != CurrentTerm() ||
       NodeId(raft_shim_leader(core_)) != peer) {
     return;

@@ -67,8 +67,7 @@ void Driver::Send(const RaftShimMessage& message) {
 void Driver::SendWanted(const Server& to, LogIndex prev, Term prev_term, size_t n) {
   Peer& peer = PeerOf(to.id);
   // A peer that is silent gets heartbeats only: nothing is read from the disk for it.
-  const int64_t silent_ms = static_cast<int64_t>(now_ms_) - peer.heard_ms;
-  if (n > 0 && silent_ms > options_.election_timeout_ms) n = 0;
+  if (!Reachable(to.id)) n = 0;
   peer.window.Want(prev, n);
   if (n > 0) {
     FillWindow(to);

@@ -5,6 +5,10 @@
 //
 // One change is under way at a time, and only on a leader that is ready. A new member comes as a
 // standby, which gets the log and has no vote, and is promoted when it has caught up.
+//
+// "Reachable" is who was heard within the last election timeout, and whose connection did not break
+// since. So a host that vanished less than that ago, without a reset, still counts; a leader cannot
+// know better, and by the same measure it would not have stepped down yet.
 #pragma once
 
 #include <string>

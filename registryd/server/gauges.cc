@@ -32,6 +32,8 @@ void RefreshGauges(const replica::Replica& replica, const consensus::RaftStatus&
       static_cast<double>(replica.applied().value()));
   set("registryd_raft_first_index", "Oldest index that is still in the Raft log.",
       static_cast<double>(raft.first_index.value()));
+  set("registryd_members_silent", "Other members that this leader has not heard for 10 s.",
+      static_cast<double>(raft.silent_members));
   set("registryd_is_leader", "1 on the leader when it is ready.", raft.ready ? 1 : 0);
   set("registryd_lag_seconds", "Time since this node knew itself level with the leader.",
       static_cast<double>(replica.lag_ms()) / 1e3);

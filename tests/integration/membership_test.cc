@@ -127,6 +127,20 @@ TEST_F(MembershipTest, AMemberThatLostItsDataIsRemovedAndJoinsAnew) {
   ASSERT_NO_FATAL_FAILURE(ExpectGood(cluster_, clients.Stop()));
 }
 
+// The cluster needs it for nothing, so nobody would notice.
+TEST_F(MembershipTest, AStandbyThatIsAwayIsReportedUntilItIsBack) {
+  ASSERT_TRUE(cluster_.Start()) << cluster_.Log();
+  const size_t away = (Leader() + 1) % 3;
+  Must({"member", "demote", cluster_.name(away)});
+  cluster_[away].Kill9();
+  const auto silent = [&] { return cluster_[Leader()].Metric("registryd_members_silent"); };
+  ASSERT_TRUE(WaitFor([&] { return silent() == 1; })) << cluster_.Log();
+  EXPECT_THAT(cluster_[Leader()].Log(), HasSubstr("a member is silent"));
+  ASSERT_TRUE(cluster_[away].Start()) << cluster_.Log();
+  ASSERT_TRUE(WaitFor([&] { return silent() == 0; })) << cluster_.Log();
+  EXPECT_THAT(cluster_[Leader()].Log(), HasSubstr("is heard again"));
+}
+
 TEST_F(MembershipTest, WhoJoinsNobodySaysSo) {
   // Nothing listens there.
   const size_t added = cluster_.Add();

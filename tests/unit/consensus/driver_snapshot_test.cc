@@ -272,12 +272,29 @@ TEST_F(DriverMembershipTest, WhatMakesNoSenseIsRefused) {
 TEST_F(DriverMembershipTest, RemovingWhatTheMajorityNeedsIsRefusedUnlessForced) {
   LeadThree();
   // Node 3 falls silent; without node 2 nobody of the two that are left would answer.
-  h_.clock.Advance(10 * h_.options.election_timeout_ms);
+  h_.clock.Advance(h_.options.election_timeout_ms + 1);
   h_.Accept(2, h_.driver->status().last_index.value());
   const auto refused = Change({Kind::kRemove, NodeId(2), ""});
   EXPECT_TRUE(absl::IsFailedPrecondition(*refused)) << *refused;
   EXPECT_EQ(Change({Kind::kRemove, NodeId(2), "", true})->code(), absl::StatusCode::kUnknown);
   EXPECT_EQ(*h_.driver->status().configuration, Members({1, 3}));
+}
+
+TEST_F(DriverMembershipTest, ALeaderCountsTheMembersThatAreAwayUntilTheyAreBack) {
+  LeadThree();
+  Change({Kind::kAdd, NodeId(4), AddressOf(NodeId(4))});
+  Commit({2, 3, 4});
+  // The standby loses its connection, which alone is no silence.
+  h_.driver->PeerLost(NodeId(4));
+  const int64_t due_ms = h_.clock.MonotonicMs() + h_.options.silent_member_ms;
+  while (h_.clock.MonotonicMs() < due_ms) {
+    EXPECT_EQ(h_.driver->status().silent_members, 0u);
+    h_.RunTimer();
+    for (const uint64_t peer : {2, 3}) h_.Accept(peer, h_.driver->status().last_index.value());
+  }
+  EXPECT_EQ(h_.driver->status().silent_members, 1u);
+  h_.Accept(4, h_.driver->status().last_index.value());
+  EXPECT_EQ(h_.driver->status().silent_members, 0u);
 }
 
 TEST_F(DriverMembershipTest, ARemovedMemberIsToldAndSaysSo) {
