@@ -52,6 +52,11 @@ class Daemon {
   // What the next start runs the program by, for example {"ip", "netns", "exec", "ns1"}.
   void SetPrefix(std::vector<std::string> prefix) { prefix_ = std::move(prefix); }
 
+  // Where the next start listens, instead of where it did: "peer", "127.0.0.9:7401".
+  void SetAddress(const std::string& key, std::string address) {
+    addresses_[key] = std::move(address);
+  }
+
   // Another program of this build that is a registryd, from the next start on.
   void SetProgram(std::string name) { program_ = std::move(name); }
   // What the next start is told, instead of the flags so far.
