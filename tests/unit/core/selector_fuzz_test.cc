@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/fuzz/selector_fuzz.cc"
+#include "tests/support/fuzz_feed.h"
 
 namespace registryd::core {
 namespace {
@@ -40,6 +41,12 @@ class SelectorFuzzTest : public ::testing::Test {
   const uint64_t seed_;
   std::mt19937_64 random_;
 };
+
+TEST_F(SelectorFuzzTest, Corpus) {
+  testing::FeedCorpus(
+      "selector", LLVMFuzzerTestOneInput,
+      {"in", "(", ")", ",", "!", "=", "||", "^", "~", "<", "1.2.3", ".x", "-0", " "});
+}
 
 TEST_F(SelectorFuzzTest, RandomBytes) {
   for (int i = 0; i < 20'000; ++i) {
