@@ -75,7 +75,10 @@ absl::StatusOr<std::unique_ptr<ApiServer>> ApiServer::Start(const std::string& h
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto impl = std::make_unique<Impl>(parts);
-  ASSIGN_OR_RETURN(impl->gate, ConnectionGate::Listen(host, port, parts.connections));
+  ASSIGN_OR_RETURN(
+      impl->gate,
+      ConnectionGate::Listen({.host = host, .port = port, .flag = "--listen", .callers = "clients"},
+                             parts.connections));
   grpc::ServerBuilder builder;
   impl->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

@@ -19,7 +19,7 @@
 
 #include "registryd/base/check.h"
 #include "registryd/base/clock.h"
-#include "registryd/base/metrics.h"
+#include "registryd/base/log.h"
 #include "registryd/base/text.h"
 
 namespace registryd {
@@ -27,6 +27,7 @@ namespace {
 
 constexpr int kBacklog = 1'024;
 constexpr int64_t kLookEveryMs = 100;
+constexpr int64_t kSayEveryMs = 10'000;
 // When the process has no file left for a connection, it is tried again so much later.
 constexpr int kExhaustedMs = 100;
 
@@ -67,28 +68,34 @@ size_t FilesOfTheProcess() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ConnectionGate>> ConnectionGate::Listen(const std::string& host,
-                                                                       int port,
-                                                                       const Limits& limits) {
-  std::unique_ptr<ConnectionGate> gate(new ConnectionGate(limits));
+ConnectionGate::ConnectionGate(const Door& door, const Limits& limits)
+    : limits_(limits),
+      callers_(door.callers),
+      refused_(metrics::GetCounter("registryd_connections_refused_total",
+                                   "Connections that were one too many.", {{"of", door.callers}})) {
   const size_t files = FilesOfTheProcess();
   const size_t most = files > 2 * kFilesKept ? files - kFilesKept : files / 2;
-  gate->limits_.connections =
-      limits.connections == 0 ? most : std::min<size_t>(limits.connections, most);
-  RETURN_IF_ERROR(gate->Bind(host, port));
+  if (limits.connections == 0 || limits.connections > most) limits_.connections = most;
+}
+
+absl::StatusOr<std::unique_ptr<ConnectionGate>> ConnectionGate::Listen(const Door& door,
+                                                                       const Limits& limits) {
+  std::unique_ptr<ConnectionGate> gate(new ConnectionGate(door, limits));
+  RETURN_IF_ERROR(gate->Bind(door));
   return gate;
 }
 
-absl::Status ConnectionGate::Bind(const std::string& host, int port) {
-  const auto failed = [&](std::string_view why) {
-    return absl::UnavailableError(Text("cannot listen on ", host, ":", port, ": ", why,
-                                       "; choose another address with --listen (port 0: any)"));
+absl::Status ConnectionGate::Bind(const Door& door) {
+  const auto failed = [&door](std::string_view why) {
+    return absl::UnavailableError(Text("cannot listen on ", door.host, ":", door.port, ": ", why,
+                                       "; choose another address with ", door.flag,
+                                       " (port 0: any)"));
   };
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(host.c_str(), nullptr, &hints, &found); error != 0) {
+  if (const int error = getaddrinfo(door.host.c_str(), nullptr, &hints, &found); error != 0) {
     return failed(gai_strerror(error));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
@@ -103,9 +110,9 @@ absl::Status ConnectionGate::Bind(const std::string& host, int port) {
     sockaddr_storage address{};
     std::memcpy(&address, at->ai_addr, at->ai_addrlen);
     // A name with several addresses has one port.
-    const auto wanted = htons(static_cast<uint16_t>(port_ != 0 ? port_ : port));
+    const auto wanted = htons(static_cast<uint16_t>(port_ != 0 ? port_ : door.port));
     if (at->ai_family == AF_INET6) {
-      SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, host == "::" ? 0 : 1);
+      SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, door.host == "::" ? 0 : 1);
       reinterpret_cast<sockaddr_in6&>(address).sin6_port = wanted;
     } else {
       reinterpret_cast<sockaddr_in&>(address).sin_port = wanted;
@@ -170,11 +177,22 @@ void ConnectionGate::Accept(int listener) {
     }
     return;
   }
-  if (Admit(fd, TextOf(from))) return take_(fd);
-  static metrics::Counter& refused = metrics::GetCounter("registryd_connections_refused_total",
-                                                         "Connections that were one too many.");
-  refused.Add();
+  const std::string address = TextOf(from);
+  if (Admit(fd, address)) return take_(fd);
+  Refuse(fd, address);
+}
+
+void ConnectionGate::Refuse(int fd, const std::string& address) {
   close(fd);
+  refused_.Add();
+  const int64_t now_ms = SystemClock().MonotonicMs();
+  if (said_ms_ != 0 && now_ms - said_ms_ < kSayEveryMs) return;
+  said_ms_ = now_ms;
+  log::Warning("connections are refused: there are as many as may be",
+               {{"of", callers_},
+                {"from", address},
+                {"most", limits_.connections},
+                {"most_of_one_address", limits_.of_one_address}});
 }
 
 bool ConnectionGate::Admit(int fd, const std::string& address) {

@@ -1,16 +1,19 @@
 // The door of a port: it accepts connections itself, so that there can be a limit to them.
 //
-//   ASSIGN_OR_RETURN(auto gate, ConnectionGate::Listen("10.0.0.1", 7400, {.connections = 10'000}));
+//   ASSIGN_OR_RETURN(auto gate, ConnectionGate::Listen({.host = "10.0.0.1", .port = 7400,
+//                                                       .flag = "--listen", .callers = "clients"},
+//                                                      {.connections = 10'000}));
 //   gate->Open([&](int fd) { server.Take(fd); });      // the fd is the other's from then on
 //   gate->Close();                                     // no further connections; those that are go
 //   on
 //
 // Beyond the limits a connection is closed at once, before anything is read of it, and counted
-// (registryd_connections_refused_total). Limits: connections in all, and connections of one
-// address, so that one machine does not take all of them. Whose socket is gone is found out when a
-// limit is met: a look at each socket, at most every 100 ms. A connection whose other end does not
-// take what it was sent for kUnreadMs is broken by the kernel. Threads: one of its own; the others'
-// calls from any thread. Errors: UNAVAILABLE, the address is taken or not of this machine.
+// (registryd_connections_refused_total{of="clients"}); now and then the log says so. Limits:
+// connections in all, and connections of one address, so that one machine does not take all of
+// them. Whose socket is gone is found out when a limit is met: a look at each socket, at most every
+// 100 ms. A connection whose other end does not take what it was sent for kUnreadMs is broken by
+// the kernel. Threads: one of its own; the others' calls from any thread. Errors: UNAVAILABLE, the
+// address is taken or not of this machine.
 #pragma once
 
 #include <sys/types.h>
@@ -24,6 +27,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "registryd/base/metrics.h"
 #include "registryd/base/mutex.h"
 
 namespace registryd {
@@ -39,8 +43,13 @@ class ConnectionGate {
   // What the stores, the peers and the pages need.
   static constexpr size_t kFilesKept = 512;
 
-  // Port 0: the kernel chooses.
-  static absl::StatusOr<std::unique_ptr<ConnectionGate>> Listen(const std::string& host, int port,
+  struct Door {
+    std::string host;
+    int port = 0;         // 0: the kernel chooses
+    std::string flag;     // that says where, for messages to people
+    std::string callers;  // who comes to it, for the metric
+  };
+  static absl::StatusOr<std::unique_ptr<ConnectionGate>> Listen(const Door& door,
                                                                 const Limits& limits);
   ~ConnectionGate() { Close(); }
 
@@ -57,16 +66,20 @@ class ConnectionGate {
     ino_t inode = 0;
     std::string address;
   };
-  explicit ConnectionGate(const Limits& limits) : limits_(limits) {}
-  absl::Status Bind(const std::string& host, int port);
+  ConnectionGate(const Door& door, const Limits& limits);
+  absl::Status Bind(const Door& door);
   void Run();
   void Accept(int listener);
   bool Admit(int fd, const std::string& address);
+  void Refuse(int fd, const std::string& address);
   bool Full(const std::string& address) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const std::string& address) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetClosed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Limits limits_;
+  const std::string callers_;
+  metrics::Counter& refused_;
+  int64_t said_ms_ = 0;  // the thread's
   int port_ = 0;
   std::vector<int> listeners_;
   int wake_ = -1;  // an eventfd

@@ -39,6 +39,10 @@ Connection StateOf(grpc::Channel& channel) {
   return Connection::kUnderWay;
 }
 
+gpr_timespec DeadlineIn(int64_t ms) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
+}
+
 std::vector<std::string> VerifiedNames(const grpc::AuthContext* context) {
   std::vector<std::string> names;
   if (context == nullptr) return names;

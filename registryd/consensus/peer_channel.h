@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,6 +28,9 @@ std::shared_ptr<grpc::Channel> MakePeerChannel(const std::string& address,
 enum class Connection { kReady, kFailed, kUnderWay };
 // Never blocks, and starts to connect where nothing is under way.
 Connection StateOf(grpc::Channel& channel);
+
+// A deadline for gRPC; nothing else is decided by this clock.
+gpr_timespec DeadlineIn(int64_t ms);
 
 // The identities that the other side's certificate proves; empty without TLS.
 std::vector<std::string> VerifiedNames(const grpc::AuthContext* context);

@@ -1,5 +1,8 @@
 #include "registryd/consensus/peer_service.h"
 
+#include <grpcpp/alarm.h>
+
+#include <memory>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -35,6 +38,12 @@ class PeerService::Stream final : public grpc::ServerBidiReactor<PeerFrame, Peer
 
   void Start() {
     self_ = shared_from_this();
+    hello_due_.Set(DeadlineIn(kHelloMaxMs), [stream = weak_from_this()](bool due) {
+      const auto late = due ? stream.lock() : nullptr;
+      if (late != nullptr) {
+        late->End(absl::DeadlineExceededError("whoever opens a stream says at once who it is"));
+      }
+    });
     StartRead(&frame_);
   }
   // Any thread. The first one wins.
@@ -51,6 +60,7 @@ class PeerService::Stream final : public grpc::ServerBidiReactor<PeerFrame, Peer
   void OnReadDone(bool ok) override {
     if (!ok) return End(absl::OkStatus());
     if (!from_) {
+      hello_due_.Cancel();
       absl::Status status = service_->Check(*context_, frame_.hello(), /*strangers=*/false);
       const PeerIdentity peer = IdentityOf(frame_.hello());
       if (status.ok() && service_->parts_.admit) status = service_->parts_.admit(peer);
@@ -83,6 +93,7 @@ class PeerService::Stream final : public grpc::ServerBidiReactor<PeerFrame, Peer
   std::shared_ptr<Stream> self_;
   PeerFrame frame_;
   PeerHello hello_;
+  grpc::Alarm hello_due_;
   NodeId from_;  // 0: no Hello yet
   std::string from_address_;
   std::atomic<bool> finished_{false};

@@ -1,10 +1,10 @@
 // What this node answers on its peer port: the streams of Raft messages, and the requests of
 // peer_calls.h.
 //
-// A stream begins with its sender's Hello, which is checked (peer_identity.h) before anything else
-// is taken. There is at most one stream from a peer: a new one is refused, and the sender tries
-// again, until the former one has ended. So messages of one peer are never reordered, a reconnect
-// included.
+// A stream begins with its sender's Hello, which has to come within kHelloMaxMs and is checked
+// (peer_identity.h) before anything else is taken. There is at most one stream from a peer: a new
+// one is refused, and the sender tries again, until the former one has ended. So messages of one
+// peer are never reordered, a reconnect included.
 //
 // Threads: gRPC's callback pool. Handlers are set before Serve.
 #pragma once
@@ -28,6 +28,8 @@ namespace registryd::consensus {
 
 class PeerService final : public internal::v1::Peer::CallbackService {
  public:
+  static constexpr int64_t kHelloMaxMs = 5'000;
+
   struct Parts {
     std::function<void(PeerMessage)> on_message;
     // The stream from a peer ended and no newer one took its place.

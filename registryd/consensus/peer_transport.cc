@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "registryd/base/check.h"
 #include "registryd/base/clock.h"
 #include "registryd/base/text.h"
 #include "registryd/consensus/peer_channel.h"
@@ -25,11 +26,6 @@ constexpr int kHandlerGraceMs = 500;
 constexpr int64_t kConnectPollMs = 5;
 
 absl::Status Stopping() { return absl::UnavailableError("this node stops"); }
-
-// Fields of gRPC's deadline; nothing is decided by this clock.
-gpr_timespec DeadlineIn(int64_t ms) {
-  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
-}
 
 }  // namespace
 
@@ -61,14 +57,16 @@ absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(const std::
                                                                      PeerSecurity security) {
   std::unique_ptr<PeerTransport> peers(new PeerTransport(std::move(security)));
   peers->service_ = std::make_unique<PeerService>(PeerIdentity{}, peers->security_);
+  ASSIGN_OR_RETURN(
+      peers->gate_,
+      ConnectionGate::Listen(
+          {.host = host, .port = port, .flag = "--peer-listen", .callers = "peers"}, kConnections));
   grpc::ServerBuilder builder;
-  const bool v6 = host.find(':') != std::string::npos;
-  const std::string address = v6 ? Text("[", host, "]:", port) : Text(host, ":", port);
-  builder.AddListeningPort(address,
-                           peers->security_.server != nullptr ? peers->security_.server
-                                                              : grpc::InsecureServerCredentials(),
-                           &peers->port_);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  peers->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      peers->security_.server != nullptr ? peers->security_.server
+                                         : grpc::InsecureServerCredentials());
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMaxMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kPeerKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPeerKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -80,11 +78,15 @@ absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(const std::
   builder.SetMaxSendMessageSize(kPeerMessageMax);
   builder.RegisterService(peers->service_.get());
   peers->server_ = builder.BuildAndStart();
-  if (peers->server_ == nullptr || peers->port_ == 0) {
-    return absl::UnavailableError(
-        Text("cannot listen for peers on ", address,
-             ": the address is taken or not of this machine; choose another with --peer-listen"));
+  if (peers->server_ == nullptr) {
+    return absl::InternalError(Text("the gRPC server for peers on ", host, " port ", port,
+                                    " does not start; its log lines before this one say why"));
   }
+  peers->gate_->Open([acceptor = peers->acceptor_.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   peers->connector_ = std::thread([raw = peers.get()] { raw->RunConnector(); });
   return peers;
 }
@@ -99,6 +101,7 @@ void PeerTransport::Serve(Parts parts) {
 
 void PeerTransport::Stop() {
   if (server_ == nullptr) return;
+  gate_->Close();
   std::map<NodeId, std::shared_ptr<PeerSender>> senders;
   std::vector<std::unique_ptr<Outgoing>> waiting;
   {

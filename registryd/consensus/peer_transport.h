@@ -12,8 +12,9 @@
 // sides say who they are first: a node of another cluster, or one with another node's data, is
 // refused by name, in the log of both.
 //
-// Threads: Send by the raft thread, the rest as said in peer_calls.h. Limits: 16 MiB queued for a
-// peer, PeerLimits. One thread a peer, and gRPC's.
+// Threads: Send by the raft thread, the rest as said in peer_calls.h; one a peer, one that accepts
+// connections, and gRPC's. Limits: 16 MiB queued for a peer, PeerLimits, kConnections, and the
+// times that whoever connects has to say who it is.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "registryd/base/connection_gate.h"
 #include "registryd/base/mutex.h"
 #include "registryd/consensus/interfaces.h"
 #include "registryd/consensus/peer_calls.h"
@@ -33,6 +35,9 @@
 
 namespace grpc {
 class Server;
+namespace experimental {
+class ExternalConnectionAcceptor;
+}  // namespace experimental
 }  // namespace grpc
 
 namespace registryd::consensus {
@@ -42,6 +47,12 @@ class PeerService;
 
 class PeerTransport final : public Transport, public PeerCalls {
  public:
+  // A member has two connections to each other one, and a few more for moments while it reconnects
+  // or joins. Several members may share an address.
+  static constexpr ConnectionGate::Limits kConnections{.connections = 128, .of_one_address = 64};
+  // Members themselves give up a connection after two seconds.
+  static constexpr int kHandshakeMaxMs = 5'000;
+
   struct Parts {
     PeerIdentity self;
     std::function<void(PeerMessage)> on_message;
@@ -60,7 +71,7 @@ class PeerTransport final : public Transport, public PeerCalls {
                                                                PeerSecurity security);
   ~PeerTransport() override;
 
-  int port() const { return port_; }
+  int port() const { return gate_->port(); }
   void Serve(Parts parts);
   // Answers all calls under way, ends all streams, waits for the handlers. Nothing runs afterwards.
   void Stop();
@@ -90,8 +101,9 @@ class PeerTransport final : public Transport, public PeerCalls {
   const PeerSecurity security_;
   Parts parts_;
   std::unique_ptr<PeerService> service_;
+  std::unique_ptr<ConnectionGate> gate_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
-  int port_ = 0;
 
   Mutex mutex_;
   CondVar changed_;

@@ -4,12 +4,9 @@
 //
 // ATTACK_STREAMS=10000 build/dev/bin/integration --gtest_filter='AttackTest*' is the large size.
 
-#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
@@ -23,6 +20,7 @@
 
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
+#include "tests/support/flood.h"
 #include "tests/support/secured_daemon.h"
 #include "tests/support/stubs.h"
 
@@ -215,20 +213,12 @@ TEST_F(AttackTest, AFloodOfConnections) {
   Start({"--limit-connections", "40"});
   Bystander bystander(secured_->Channel("shop/db"));
   bystander.ExpectGoesOn("nothing");
-  const std::string address = secured_->address();
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::vector<int> sockets;
-  for (int i = 0; i < 200; ++i) {
-    sockets.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(connect(sockets.back(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
-  }
-  EXPECT_TRUE(WaitFor([&] { return Metric("registryd_connections_refused_total") >= 150; }));
+  auto flood = std::make_unique<Flood>(secured_->address(), "127.0.0.1", 200);
+  EXPECT_TRUE(WaitFor(
+      [&] { return Metric("registryd_connections_refused_total{of=\"clients\"}") >= 150; }));
   bystander.ExpectGoesOn("a flood of connections");
   bystander.ExpectUnharmed("a flood of connections");
-  for (int fd : sockets) close(fd);
+  flood = nullptr;
   // There is room again.
   EXPECT_TRUE(
       WaitFor([&] { return CallLookup(secured_->Channel("shop/web"), "shop", "web").ok(); }));

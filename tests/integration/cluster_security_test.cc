@@ -19,6 +19,7 @@
 #include "registryd/base/mutex.h"
 #include "registryd/consensus/peer_transport.h"
 #include "tests/support/cluster.h"
+#include "tests/support/flood.h"
 #include "tests/support/secured_daemon.h"
 
 namespace registryd::testing {
@@ -205,6 +206,24 @@ TEST_F(SecuredClusterTest, APeerThatIsNotWhoItSaysIsRefused) {
         << " " << message;
   }
   EXPECT_CODE(OK, CallRegister(Channel(0, "shop.web"), "shop", "web"));
+  EXPECT_TRUE(WaitUntilEqual()) << cluster_.Log();
+}
+
+// Whoever takes all that one address may have keeps nobody else out: neither who is there already
+// nor who comes back.
+TEST_F(SecuredClusterTest, AFloodOfConnectionsToThePeerPortKeepsNoMemberOut) {
+  MakeAuthority("tls");
+  Trust({"tls"});
+  IssueAll("tls");
+  Start();
+  const Flood flood(cluster_.peer(0), "127.0.0.2", 300);
+  EXPECT_TRUE(WaitFor([&] {
+    return cluster_[0].Metric("registryd_connections_refused_total{of=\"peers\"}").value_or(0) >
+           500;
+  }));
+  cluster_[1].Kill9();
+  ASSERT_TRUE(cluster_[1].Start()) << cluster_.Log();
+  EXPECT_CODE(OK, CallRegister(Channel(1, "shop.web"), "shop", "web"));
   EXPECT_TRUE(WaitUntilEqual()) << cluster_.Log();
 }
 

@@ -2,6 +2,7 @@
 
 #include "registryd/consensus/peer_transport.h"
 
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,7 +14,9 @@
 
 #include "registryd/base/mutex.h"
 #include "registryd/base/text.h"
+#include "registryd/consensus/peer_channel.h"
 #include "registryd/consensus/peer_message.h"
+#include "registryd/internal/v1/peer.grpc.pb.h"
 #include "tests/support/wait_for.h"
 
 namespace registryd::consensus {
@@ -227,6 +230,18 @@ TEST(PeerTransportTest, WhoeverIsNotAdmittedGetsNothingThrough) {
   a.Send(b, Probe{Term(1), 1});
   ASSERT_TRUE(a.Reaches(c));
   EXPECT_TRUE(b.Received().empty());
+}
+
+TEST(PeerTransportTest, AStreamThatDoesNotSayWhoItIsIsEnded) {
+  Member a(Named(1));
+  a.Serve();
+  const auto channel = MakePeerChannel(a.identity().address, {});
+  grpc::ClientContext context;
+  const auto stream = internal::v1::Peer::NewStub(channel)->Messages(&context);
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  Member b(Named(2));
+  b.Serve();
+  EXPECT_TRUE(b.Reaches(a));
 }
 
 TEST(PeerTransportTest, RequestsAreAnsweredAlsoByThisNodeItself) {

@@ -18,6 +18,10 @@ namespace {
 
 using ::registryd::testing::WaitFor;
 
+ConnectionGate::Door At(const char* host, int port) {
+  return {.host = host, .port = port, .flag = "--listen", .callers = "testers"};
+}
+
 class Client {
  public:
   explicit Client(int port, const char* from = "127.0.0.1") {
@@ -43,7 +47,7 @@ class Client {
 class ConnectionGateTest : public ::testing::Test {
  protected:
   void Listen(const ConnectionGate::Limits& limits) {
-    auto gate = ConnectionGate::Listen("127.0.0.1", 0, limits);
+    auto gate = ConnectionGate::Listen(At("127.0.0.1", 0), limits);
     ASSERT_TRUE(gate.ok()) << gate.status();
     gate_ = *std::move(gate);
     gate_->Open([this](int fd) {
@@ -101,9 +105,9 @@ TEST_F(ConnectionGateTest, OneAddressDoesNotTakeThemAll) {
 
 TEST_F(ConnectionGateTest, APortThatIsTakenIsAnError) {
   Listen({});
-  const auto second = ConnectionGate::Listen("127.0.0.1", gate_->port(), {});
+  const auto second = ConnectionGate::Listen(At("127.0.0.1", gate_->port()), {});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable) << second.status();
-  EXPECT_EQ(ConnectionGate::Listen("192.0.2.1", 0, {}).status().code(),
+  EXPECT_EQ(ConnectionGate::Listen(At("192.0.2.1", 0), {}).status().code(),
             absl::StatusCode::kUnavailable);
 }
 
