@@ -171,12 +171,14 @@ grpc::ServerUnaryReactor* HistoryService::Explain(grpc::CallbackServerContext* c
   if (valid.ok() && !request->id().empty()) valid = core::ValidateInstanceId("id", request->id());
   if (!valid.ok()) return Answer(context, valid);
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  // Whoever may look up is told why it finds what it finds; who did that is history.
+  const operations::History* history =
+      history_->MayRead(caller, query->service_name) ? history_ : nullptr;
   reads_->Fresh(ReadOptionsFromApi(request->lookup().read(), TimeLeftMs(*context, kWaitMaxMs)),
-                [this, reactor, request, response,
+                [this, reactor, request, response, history,
                  query = *std::move(query)](absl::StatusOr<operations::ViewPtr> view) {
                   if (!view.ok()) return reactor->Finish(ToGrpc(view.status()));
-                  const auto verdicts =
-                      operations::Explain(**view, query, request->id(), *history_);
+                  const auto verdicts = operations::Explain(**view, query, request->id(), history);
                   if (!verdicts.ok()) return reactor->Finish(ToGrpc(verdicts.status()));
                   StampToApi(reads_->Stamp(**view), response->mutable_info());
                   for (const operations::Verdict& verdict : *verdicts) {

@@ -106,7 +106,7 @@ std::vector<ExplainStep> Steps(const core::Instance& instance, const LookupQuery
 }  // namespace
 
 absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const LookupQuery& query,
-                                             const std::string& id, const History& history) {
+                                             const std::string& id, const History* history) {
   std::vector<Verdict> verdicts;
   const auto add = [&](const core::InstancePtr& instance, uint32_t position,
                        uint32_t total) -> absl::Status {
@@ -115,7 +115,8 @@ absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const Lo
     verdict.instance = instance;
     verdict.position = position;
     verdict.steps = Steps(*instance, query, position, total);
-    ASSIGN_OR_RETURN(verdict.last_change, history.LastChange(instance->name(), instance.get()));
+    if (history == nullptr) return absl::OkStatus();
+    ASSIGN_OR_RETURN(verdict.last_change, history->LastChange(instance->name(), instance.get()));
     return absl::OkStatus();
   };
   const auto wanted = [&id](const core::InstancePtr& instance) {
@@ -147,11 +148,14 @@ absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const Lo
                                   query.service_name.substr(slash + 1), id);
     Verdict& verdict = verdicts.emplace_back();
     verdict.id = id;
-    ASSIGN_OR_RETURN(verdict.last_change, history.LastChange(name, nullptr));
+    if (history != nullptr) {
+      ASSIGN_OR_RETURN(verdict.last_change, history->LastChange(name, nullptr));
+    }
     verdict.steps.push_back(
         {"registered", false,
-         verdict.last_change ? "it has left the registry"
-                             : "it is not in the registry, nor in what is kept of its history"});
+         history == nullptr    ? "it is not in the registry; whether it was takes the verb history"
+         : verdict.last_change ? "it has left the registry"
+                               : "it is not in the registry, nor in what is kept of its history"});
   }
   return verdicts;
 }

@@ -1,7 +1,7 @@
 // Why a lookup returns an instance, or does not: the steps of Select (operations/reads.h) one by
 // one.
 //
-//   ASSIGN_OR_RETURN(std::vector<Verdict> verdicts, Explain(view, query, "i-1", history));
+//   ASSIGN_OR_RETURN(std::vector<Verdict> verdicts, Explain(view, query, "i-1", &history));
 //
 // The decision itself is Select's and InstanceFilter::FirstMiss's, so the two cannot differ; this
 // file only words it. Threads: any.
@@ -30,12 +30,12 @@ struct Verdict {
   core::InstancePtr instance;  // null: not in the registry
   uint32_t position = 0;       // in the answer, from 1; 0: not returned
   std::vector<ExplainStep> steps;
-  std::optional<wire::HistoryEntry> last_change;
+  std::optional<wire::HistoryEntry> last_change;  // absent: not kept, or not to be told
 };
 
 // Of one instance, or of all of the service where `id` is empty: the returned ones first, in the
-// answer's order.
+// answer's order. `history` null: nothing of the past is told.
 absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const LookupQuery& query,
-                                             const std::string& id, const History& history);
+                                             const std::string& id, const History* history);
 
 }  // namespace registryd::operations

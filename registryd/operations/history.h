@@ -59,8 +59,12 @@ class History {
   absl::StatusOr<ChangesPage> List(const Caller& caller, const ChangesQuery& query) const;
   absl::StatusOr<PastService> At(const Caller& caller, const std::string& service_name,
                                  const Moment& moment) const;
+  // May the caller see what was of this service? Leaves no trace.
+  bool MayRead(const Caller& caller, const std::string& service_name) const {
+    return access_->Allows(caller, Verb::kHistory, service_name);
+  }
   // The last change of an instance; absent where it is not kept. For one that is there, give it.
-  // Nobody is authorized: the caller has asked about this service before.
+  // Nobody is authorized: ask MayRead before.
   absl::StatusOr<std::optional<wire::HistoryEntry>> LastChange(const core::InstanceName& name,
                                                                const core::Instance* present) const;
 

@@ -21,6 +21,7 @@
 #include "registry/v1/access.grpc.pb.h"
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registry/v1/discovery.grpc.pb.h"
+#include "registry/v1/history.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
 #include "tests/support/secured_daemon.h"
@@ -124,6 +125,24 @@ TEST_F(SecurityTest, AWorkloadDoesOnlyWhatItsCertificateSays) {
         << name << " " << code;
   }
   EXPECT_EQ(Services(admin_).size(), 3u);
+}
+
+// A reader may look up, which tells it why; who changed what is for those who may see the history.
+TEST_F(SecurityTest, WhoMadeTheLastChangeIsHistory) {
+  const auto explain = [](const ChannelPtr& channel, const std::string& token) {
+    CallContext call(token);
+    ExplainRequest request;
+    request.mutable_lookup()->set_namespace_("shop");
+    request.mutable_lookup()->set_service("web");
+    ExplainResponse response;
+    EXPECT_CODE(OK, History::NewStub(channel)->Explain(&call.context, request, &response));
+    EXPECT_EQ(response.verdicts_size(), 1);
+    return response;
+  };
+  EXPECT_EQ(explain(web_, "").verdicts(0).last_change().actor(), "spiffe://test/ops/admin");
+  const ExplainResponse told = explain(bare_, secured_.Token("reader"));
+  EXPECT_TRUE(told.verdicts(0).returned());
+  EXPECT_FALSE(told.verdicts(0).has_last_change());
 }
 
 TEST_F(SecurityTest, OneForbiddenPartForbidsABatch) {

@@ -71,7 +71,7 @@ TEST_F(PastTest, ExplainAgreesWithLookup) {
   for (int round = 0; round < 100; ++round) {
     const LookupQuery query = RandomQuery();
     const Selection selection = Select(service, query);
-    const auto verdicts = Explain(*view, query, "", history_);
+    const auto verdicts = Explain(*view, query, "", &history_);
     ASSERT_TRUE(verdicts.ok()) << verdicts.status();
     ASSERT_EQ(verdicts->size(), service.instances.size());
     for (size_t i = 0; i < verdicts->size(); ++i) {
@@ -90,7 +90,7 @@ TEST_F(PastTest, ExplainAgreesWithLookup) {
     }
     // Alone, one is told the same.
     const Verdict& any = (*verdicts)[Below(verdicts->size())];
-    const auto alone = Explain(*view, query, any.id, history_);
+    const auto alone = Explain(*view, query, any.id, &history_);
     ASSERT_TRUE(alone.ok() && alone->size() == 1u);
     EXPECT_EQ(alone->front().position, any.position);
     EXPECT_EQ(alone->front().steps.size(), any.steps.size());
@@ -100,16 +100,19 @@ TEST_F(PastTest, ExplainAgreesWithLookup) {
 TEST_F(PastTest, ExplainSaysWhoTookOutAnInstanceThatIsGone) {
   FillService(1);
   node_.Apply(core::Deregister{{{core::InstanceName("default", "web", "i-0"), {}}}});
-  const auto verdicts = Explain(*reads_.Local(), RandomQuery(), "i-0", history_);
+  const auto verdicts = Explain(*reads_.Local(), RandomQuery(), "i-0", &history_);
   ASSERT_TRUE(verdicts.ok() && verdicts->size() == 1u);
   EXPECT_EQ(verdicts->front().instance, nullptr);
   ASSERT_TRUE(verdicts->front().last_change);
   EXPECT_EQ(verdicts->front().last_change->changes.front().cause, core::Cause::kDeregister);
   EXPECT_EQ(verdicts->front().last_change->actor, "test");
-  const auto unknown = Explain(*reads_.Local(), RandomQuery(), "i-99", history_);
+  const auto unknown = Explain(*reads_.Local(), RandomQuery(), "i-99", &history_);
   ASSERT_TRUE(unknown.ok() && unknown->size() == 1u);
   EXPECT_FALSE(unknown->front().last_change);
   EXPECT_FALSE(unknown->front().steps.back().passed);
+  const auto untold = Explain(*reads_.Local(), RandomQuery(), "i-0", nullptr);
+  ASSERT_TRUE(untold.ok() && untold->size() == 1u);
+  EXPECT_FALSE(untold->front().last_change);
 }
 
 TEST_F(PastTest, APastPictureIsWhatTheServiceWas) {
