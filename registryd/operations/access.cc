@@ -35,10 +35,12 @@ std::string_view ToString(Verb verb) {
   return "unknown";
 }
 
-std::string_view LimitedAs(const Caller& caller) {
-  if (!caller.identity.empty()) return caller.identity;
-  // "ipv4:10.0.0.1:4711" without the port, which every connection has anew.
+std::string_view AddressOf(const Caller& caller) {
   return std::string_view(caller.peer).substr(0, caller.peer.rfind(':'));
+}
+
+std::string_view LimitedAs(const Caller& caller) {
+  return caller.identity.empty() ? AddressOf(caller) : std::string_view(caller.identity);
 }
 
 std::optional<Verb> ParseVerb(std::string_view word) {

@@ -38,6 +38,8 @@ struct Caller {
   int64_t retry_after_ms = 0;  // not 0: refused for a rate; the caller may come again then
 };
 
+// Where the caller is, "ipv4:10.0.0.1": without the port, which every connection has anew.
+std::string_view AddressOf(const Caller& caller);
 // Whose limits count: the identity's or, where nobody is identified, the address's.
 std::string_view LimitedAs(const Caller& caller);
 

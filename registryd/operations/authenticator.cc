@@ -28,9 +28,6 @@ std::string Lower(std::string text) {
   return text;
 }
 
-// "ipv4:10.0.0.1:4711" without the port, which every connection has anew.
-std::string_view AddressOf(std::string_view peer) { return peer.substr(0, peer.rfind(':')); }
-
 absl::Status TooFast(int64_t wait_ms) {
   return absl::ResourceExhaustedError(
       Text("more calls than this identity may make; repeat it in ", wait_ms, " ms"));
@@ -93,7 +90,7 @@ absl::Status Authenticator::IdentifyByToken(std::string_view token, Caller* call
       return absl::OkStatus();
     }
   }
-  const std::string address(AddressOf(caller->peer));
+  const std::string address(AddressOf(*caller));
   if (const int64_t wait_ms = failures_.Peek(address); wait_ms > 0) {
     caller->retry_after_ms = wait_ms;
     return absl::ResourceExhaustedError(

@@ -95,6 +95,11 @@ std::string EnvironmentName(std::string flag) {
   return "REGISTRYD_" + flag;
 }
 
+// Flags that neither the environment nor a file can set.
+bool OnlyFlag(const std::string& name) {
+  return name == "help" || name == "version" || name == "check-config";
+}
+
 // Gives every key of the file to the option of that name, unless flag or environment has set it.
 void ApplyFile(const std::string& path, CLI::App& app) {
   toml::table file;
@@ -109,8 +114,7 @@ void ApplyFile(const std::string& path, CLI::App& app) {
   for (const auto& [key, node] : file) {
     const std::string name(key.str());
     CLI::Option* option = app.get_option_no_throw("--" + name);
-    if (option == nullptr || name == "config" || name == "check-config" || name == "help" ||
-        name == "version") {
+    if (option == nullptr || name == "config" || OnlyFlag(name)) {
       throw CLI::ValidationError(
           "--config", Text(path, " line ", node.source().begin.line, ": unknown key \"", name,
                            "\"; registryd --help lists the names"));
@@ -190,9 +194,7 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
   app.footer(kFooter);
   app.set_version_flag("--version", Text("registryd ", kVersion));
   const auto add = [&app](const std::string& name, auto& field, const std::string& help) {
-    return app.add_option("--" + name, field, help)
-        ->envname(EnvironmentName(name))
-        ->capture_default_str();
+    return app.add_option("--" + name, field, help)->capture_default_str();
   };
   add("config", file, "TOML file with any of these options")->type_name("FILE");
   add("data-dir", config->data_dir, "Where the data lies; made when absent")->type_name("DIR");
@@ -220,8 +222,7 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       "Begin a new cluster with this backup; only read by a node without data")
       ->type_name("FILE");
   app.add_flag("--force-new-cluster", config->force_new_cluster,
-               "Go on as a cluster of one after the other members are lost for good")
-      ->envname("REGISTRYD_FORCE_NEW_CLUSTER");
+               "Go on as a cluster of one after the other members are lost for good");
   add("log-entries", config->log_entries,
       "Cut the Raft log after so many entries, and keep as many; a member further behind gets a "
       "snapshot")
@@ -239,8 +240,7 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->transform(ListenAddress());
   add("ready-file", config->ready_file, "Write the addresses there (api=host:port) once it serves")
       ->type_name("FILE");
-  app.add_flag("--insecure", config->insecure, "Listen beyond loopback without TLS or policy")
-      ->envname("REGISTRYD_INSECURE");
+  app.add_flag("--insecure", config->insecure, "Listen beyond loopback without TLS or policy");
   AddSecurityOptions(app, &config->security);
   add("remove-after", config->remove_after_ms,
       "Remove an instance whose lease expired after this time")
@@ -284,6 +284,10 @@ ConfigResult ReadConfig(int argc, char** argv, Config* config) {
       ->check(CLI::IsMember({0, 1}).description(""));
   app.add_flag("--check-config", check_only,
                "Read the configuration, say what is wrong, and leave");
+  for (CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name().substr(2);  // without the dashes
+    if (!OnlyFlag(name)) option->envname(EnvironmentName(name));
+  }
 
   try {
     app.parse(argc, argv);

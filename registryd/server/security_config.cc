@@ -1,19 +1,10 @@
 #include "registryd/server/security_config.h"
 
-#include <cctype>
-
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 
 namespace registryd::server {
 namespace {
-
-std::string EnvironmentName(std::string flag) {
-  for (char& c : flag) {
-    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return "REGISTRYD_" + flag;
-}
 
 absl::Status Wrong(std::string_view why) { return absl::InvalidArgumentError(std::string(why)); }
 
@@ -21,9 +12,7 @@ absl::Status Wrong(std::string_view why) { return absl::InvalidArgumentError(std
 
 void AddSecurityOptions(CLI::App& app, SecurityConfig* config) {
   const auto add = [&app](const std::string& name, auto& field, const std::string& help) {
-    return app.add_option("--" + name, field, help)
-        ->envname(EnvironmentName(name))
-        ->group("Security");
+    return app.add_option("--" + name, field, help)->group("Security");
   };
   add("tls-cert", config->tls_cert, "Certificate of this node, PEM; read again when it changes")
       ->type_name("FILE");
@@ -77,7 +66,6 @@ void AddSecurityOptions(CLI::App& app, SecurityConfig* config) {
   app.add_flag("--http-open", config->open_pages,
                "Others may read the pages of --http-listen, which have no TLS and ask nobody who "
                "they are")
-      ->envname("REGISTRYD_HTTP_OPEN")
       ->group("Security");
 }
 
