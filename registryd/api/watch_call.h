@@ -31,6 +31,7 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
       : watches_(watches),
         caller_(std::move(caller)),
         context_(context),
+        clock_(watches->clock()),
         epoch_(watches->access_epoch()),
         subscriber_(watches->hub().subscribers().Connect(caller_.peer)) {}
 
@@ -54,9 +55,9 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   operations::Watches* const watches_;
   const operations::Caller caller_;
   grpc::CallbackServerContext* const context_;
+  const Clock& clock_;
   uint64_t epoch_;  // of what is allowed; Beat's
   const std::shared_ptr<watch::Subscriber> subscriber_;
-  const SystemClock clock_;
   grpc::ByteBuffer request_;                  // gRPC's between StartRead and OnReadDone
   std::atomic<int64_t> writing_since_ms_{0};  // 0: no write is under way
   std::atomic<bool> ended_{false};

@@ -2,6 +2,7 @@
 // asks the operating system, so that tests and the simulator can say what time it is.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace registryd {
@@ -22,7 +23,7 @@ class SystemClock final : public Clock {
   int64_t WallMs() const override;
 };
 
-// A clock that stands still until a test moves it. Not thread-safe while it is moved.
+// A clock that stands still until a test moves it. Threads: any.
 class FakeClock final : public Clock {
  public:
   explicit FakeClock(int64_t monotonic_ms = 1'000'000, int64_t wall_ms = 1'700'000'000'000)
@@ -37,8 +38,8 @@ class FakeClock final : public Clock {
   void JumpWall(int64_t ms) { wall_ms_ += ms; }
 
  private:
-  int64_t monotonic_ms_;
-  int64_t wall_ms_;
+  std::atomic<int64_t> monotonic_ms_;
+  std::atomic<int64_t> wall_ms_;
 };
 
 }  // namespace registryd

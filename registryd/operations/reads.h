@@ -94,6 +94,7 @@ class Reads {
   // A view that is as fresh as the options ask. UNAVAILABLE: no quorum, or staler than allowed;
   // DEADLINE_EXCEEDED: the revision has not come.
   void Fresh(const ReadOptions& options, Done done);
+  const Clock& clock() const { return *parts_.clock; }
   AnswerStamp Stamp(const replica::View& view) const;
 
  private:

@@ -87,6 +87,7 @@ class Watches {
   StartedWatch Restart(std::shared_ptr<watch::Topic> topic, std::string reason);
 
   watch::Hub& hub() { return *hub_; }
+  const Clock& clock() const { return reads_->clock(); }
   // A subscriber of this scope has applied a change, so long after it was published here.
   void ObserveApplied(const watch::Scope& scope, int64_t took_ms);
 
