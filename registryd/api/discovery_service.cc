@@ -198,9 +198,8 @@ grpc::ServerUnaryReactor* DiscoveryService::ListInstances(
         const size_t id_at = token.rfind('/');
         const std::string token_service =
             id_at == std::string::npos ? std::string() : token.substr(0, id_at);
-        const std::string_view ns = request->namespace_().empty() && !request->service().empty()
-                                        ? "default"
-                                        : request->namespace_();
+        std::string_view ns = request->namespace_();
+        if (ns.empty() && !request->service().empty()) ns = "default";
         const std::string range = ns.empty() ? std::string() : Text(ns, "/", request->service());
         const bool one_service = !request->service().empty();
         const uint32_t page = PageSize(request->page_size());

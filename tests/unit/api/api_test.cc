@@ -9,6 +9,7 @@
 #include "registry/v1/discovery.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
+#include "registryd/core/limits.h"
 #include "tests/support/test_services.h"
 
 namespace registryd::api {
@@ -226,6 +227,20 @@ TEST_F(ApiTest, ListsPageByPage) {
     list.set_page_token(response.next_page_token());
   } while (!list.page_token().empty());
   EXPECT_EQ(instances, 25u);
+}
+
+TEST_F(ApiTest, TheInstancesOfANamespaceWithALongNameAreListed) {
+  const std::string ns(core::limits::kNameSize, 'n');
+  core::Register command{{testing::Spec("web", "i-1")}, std::nullopt};
+  command.instances[0].name = core::InstanceName(ns, "web", "i-1");
+  node_.Apply(command);
+  ListInstancesRequest list;
+  list.set_namespace_(ns);
+  grpc::ClientContext context;
+  ListInstancesResponse response;
+  ASSERT_TRUE(discovery_->ListInstances(&context, list, &response).ok());
+  ASSERT_EQ(response.instances_size(), 1);
+  EXPECT_EQ(response.instances(0).spec().namespace_(), ns);
 }
 
 TEST_F(ApiTest, BadFieldsAreNamedAndNothingChanges) {  // G10
