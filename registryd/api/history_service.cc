@@ -83,10 +83,10 @@ absl::StatusOr<operations::ChangesQuery> ChangesFromApi(
 grpc::ServerUnaryReactor* HistoryService::ListChanges(
     grpc::CallbackServerContext* context, const registry::v1::ListChangesRequest* request,
     registry::v1::ListChangesResponse* response) {
-  return Answer(context, ListChanges(CallerOf(*context), *request, response));
+  return Answer(context, FillChanges(CallerOf(*context), *request, response));
 }
 
-absl::Status HistoryService::ListChanges(const operations::Caller& caller,
+absl::Status HistoryService::FillChanges(const operations::Caller& caller,
                                          const registry::v1::ListChangesRequest& request,
                                          registry::v1::ListChangesResponse* response) const {
   ASSIGN_OR_RETURN(const operations::ChangesQuery query, ChangesFromApi(request));
@@ -105,12 +105,12 @@ absl::Status HistoryService::ListChanges(const operations::Caller& caller,
 grpc::ServerUnaryReactor* HistoryService::LookupPast(grpc::CallbackServerContext* context,
                                                      const registry::v1::LookupPastRequest* request,
                                                      registry::v1::LookupPastResponse* response) {
-  return Answer(context, LookupPast(CallerOf(*context), *request, response));
+  return Answer(context, FillPast(CallerOf(*context), *request, response));
 }
 
-absl::Status HistoryService::LookupPast(const operations::Caller& caller,
-                                        const registry::v1::LookupPastRequest& request,
-                                        registry::v1::LookupPastResponse* response) const {
+absl::Status HistoryService::FillPast(const operations::Caller& caller,
+                                      const registry::v1::LookupPastRequest& request,
+                                      registry::v1::LookupPastResponse* response) const {
   ASSIGN_OR_RETURN(const operations::LookupQuery query, QueryFromApi("lookup", request.lookup()));
   ASSIGN_OR_RETURN(const operations::Moment moment, MomentFromApi("at", request.at()));
   ASSIGN_OR_RETURN(const operations::PastService past,
@@ -129,12 +129,12 @@ absl::Status HistoryService::LookupPast(const operations::Caller& caller,
 grpc::ServerUnaryReactor* HistoryService::Diff(grpc::CallbackServerContext* context,
                                                const registry::v1::DiffRequest* request,
                                                registry::v1::DiffResponse* response) {
-  return Answer(context, Diff(CallerOf(*context), *request, response));
+  return Answer(context, FillDiff(CallerOf(*context), *request, response));
 }
 
-absl::Status HistoryService::Diff(const operations::Caller& caller,
-                                  const registry::v1::DiffRequest& request,
-                                  registry::v1::DiffResponse* response) const {
+absl::Status HistoryService::FillDiff(const operations::Caller& caller,
+                                      const registry::v1::DiffRequest& request,
+                                      registry::v1::DiffResponse* response) const {
   ASSIGN_OR_RETURN(const std::string service,
                    ServiceNameFromApi(request.namespace_(), request.service()));
   ASSIGN_OR_RETURN(const operations::Moment from, MomentFromApi("from", request.from()));

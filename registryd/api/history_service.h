@@ -27,14 +27,14 @@ class HistoryService final : public registry::v1::History::CallbackService {
                                     registry::v1::ExplainResponse* response) override;
 
  private:
-  absl::Status ListChanges(const operations::Caller& caller,
+  absl::Status FillChanges(const operations::Caller& caller,
                            const registry::v1::ListChangesRequest& request,
                            registry::v1::ListChangesResponse* response) const;
-  absl::Status LookupPast(const operations::Caller& caller,
-                          const registry::v1::LookupPastRequest& request,
-                          registry::v1::LookupPastResponse* response) const;
-  absl::Status Diff(const operations::Caller& caller, const registry::v1::DiffRequest& request,
-                    registry::v1::DiffResponse* response) const;
+  absl::Status FillPast(const operations::Caller& caller,
+                        const registry::v1::LookupPastRequest& request,
+                        registry::v1::LookupPastResponse* response) const;
+  absl::Status FillDiff(const operations::Caller& caller, const registry::v1::DiffRequest& request,
+                        registry::v1::DiffResponse* response) const;
 
   operations::Reads* const reads_;
   operations::History* const history_;
