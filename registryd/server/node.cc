@@ -257,6 +257,7 @@ absl::Status Node::Impl::StartConsensus() {
   level = config.join.empty() || replica->applied();
   if (config.security.instances_per_identity != 0) {
     owned = std::make_unique<operations::OwnedInstances>();
+    kLoop.AssertHeld();  // which has not started yet
     owned->Load(replica->registry());
     replica->AddObserver(owned.get());
   }
