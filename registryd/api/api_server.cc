@@ -41,7 +41,7 @@ struct ApiServer::Impl {
         operators(parts.writes, parts.oversight),
         cluster(parts.reads, parts.describe),
         node(parts.access, parts.node_name),
-        history(parts.reads, parts.history),
+        history(parts.reads, parts.history, parts.worker),
         subscribers({.reads = parts.reads,
                      .audience = parts.audience,
                      .drains = parts.drains,

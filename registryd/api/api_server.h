@@ -49,9 +49,9 @@ class ApiServer {
     bool require_client_cert = false;  // no other way to say who calls
     int streams_per_connection = 1'000;
     ConnectionGate::Limits connections = {};
-    // Absent: nothing can be administered. With the thread that reads backups.
+    Loop* worker = nullptr;  // reads the past and backups
+    // Absent: nothing can be administered.
     operations::Administration* administration = nullptr;
-    Loop* worker = nullptr;
   };
   // `host` and `port` as configured. UNAVAILABLE when the port is taken.
   static absl::StatusOr<std::unique_ptr<ApiServer>> Start(const std::string& host, int port,

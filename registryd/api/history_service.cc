@@ -19,12 +19,6 @@ constexpr int64_t kWaitMaxMs = 10'000;
 constexpr uint32_t kPageDefault = 1'000;
 constexpr uint32_t kPageMax = 10'000;
 
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(status));
-  return reactor;
-}
-
 void ChangeToApi(const wire::HistoryEntry& entry, const core::InstanceChange& change,
                  registry::v1::Change* out) {
   out->set_revision(entry.revision.value());
@@ -83,7 +77,9 @@ absl::StatusOr<operations::ChangesQuery> ChangesFromApi(
 grpc::ServerUnaryReactor* HistoryService::ListChanges(
     grpc::CallbackServerContext* context, const registry::v1::ListChangesRequest* request,
     registry::v1::ListChangesResponse* response) {
-  return Answer(context, FillChanges(CallerOf(*context), *request, response));
+  const CountedCall call(context->DefaultReactor(), list_changes_);
+  call.Finish(FillChanges(CallerOf(*context), *request, response));
+  return call.reactor();
 }
 
 absl::Status HistoryService::FillChanges(const operations::Caller& caller,
@@ -105,7 +101,9 @@ absl::Status HistoryService::FillChanges(const operations::Caller& caller,
 grpc::ServerUnaryReactor* HistoryService::LookupPast(grpc::CallbackServerContext* context,
                                                      const registry::v1::LookupPastRequest* request,
                                                      registry::v1::LookupPastResponse* response) {
-  return Answer(context, FillPast(CallerOf(*context), *request, response));
+  const CountedCall call(context->DefaultReactor(), lookup_past_);
+  call.Finish(FillPast(CallerOf(*context), *request, response));
+  return call.reactor();
 }
 
 absl::Status HistoryService::FillPast(const operations::Caller& caller,
@@ -129,7 +127,9 @@ absl::Status HistoryService::FillPast(const operations::Caller& caller,
 grpc::ServerUnaryReactor* HistoryService::Diff(grpc::CallbackServerContext* context,
                                                const registry::v1::DiffRequest* request,
                                                registry::v1::DiffResponse* response) {
-  return Answer(context, FillDiff(CallerOf(*context), *request, response));
+  const CountedCall call(context->DefaultReactor(), diff_);
+  call.Finish(FillDiff(CallerOf(*context), *request, response));
+  return call.reactor();
 }
 
 absl::Status HistoryService::FillDiff(const operations::Caller& caller,
@@ -164,44 +164,57 @@ absl::Status HistoryService::FillDiff(const operations::Caller& caller,
 grpc::ServerUnaryReactor* HistoryService::Explain(grpc::CallbackServerContext* context,
                                                   const registry::v1::ExplainRequest* request,
                                                   registry::v1::ExplainResponse* response) {
+  const CountedCall call(context->DefaultReactor(), explain_);
   const operations::Caller caller = CallerOf(*context);
   auto query = QueryFromApi("lookup", request->lookup());
   absl::Status valid = query.status();
   if (valid.ok()) valid = reads_->Authorize(caller, query->service_name);
   if (valid.ok() && !request->id().empty()) valid = core::ValidateInstanceId("id", request->id());
-  if (!valid.ok()) return Answer(context, valid);
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (!valid.ok()) {
+    call.Finish(valid);
+    return call.reactor();
+  }
   // Whoever may look up is told why it finds what it finds; who did that is history.
   const operations::History* history =
       history_->MayRead(caller, query->service_name) ? history_ : nullptr;
   reads_->Fresh(ReadOptionsFromApi(request->lookup().read(), TimeLeftMs(*context, kWaitMaxMs)),
-                [this, reactor, request, response, history,
-                 query = *std::move(query)](absl::StatusOr<operations::ViewPtr> view) {
-                  if (!view.ok()) return reactor->Finish(ToGrpc(view.status()));
-                  const auto verdicts = operations::Explain(**view, query, request->id(), history);
-                  if (!verdicts.ok()) return reactor->Finish(ToGrpc(verdicts.status()));
-                  StampToApi(reads_->Stamp(**view), response->mutable_info());
-                  for (const operations::Verdict& verdict : *verdicts) {
-                    auto* out = response->add_verdicts();
-                    out->set_id(verdict.id);
-                    out->set_returned(verdict.position != 0);
-                    out->set_position(verdict.position);
-                    if (verdict.instance)
-                      wire::InstanceToApi(*verdict.instance, out->mutable_instance());
-                    for (const operations::ExplainStep& step : verdict.steps) {
-                      auto* one = out->add_steps();
-                      one->set_name(step.name);
-                      one->set_passed(step.passed);
-                      one->set_detail(step.detail);
-                    }
-                    if (verdict.last_change) {
-                      ChangeToApi(*verdict.last_change, verdict.last_change->changes.front(),
-                                  out->mutable_last_change());
-                    }
-                  }
-                  reactor->Finish(grpc::Status::OK);
+                [this, call, request, response, history,
+                 query = *std::move(query)](absl::StatusOr<operations::ViewPtr> view) mutable {
+                  if (!view.ok()) return call.Finish(view.status());
+                  // A view that was waited for comes on the loop, which must not read the disk.
+                  const bool posted = worker_->Post([this, call, request, response, history,
+                                                     query = std::move(query), view = *view] {
+                    call.Finish(FillVerdicts(*view, query, request->id(), history, response));
+                  });
+                  if (!posted) call.Finish(absl::UnavailableError("this node stops"));
                 });
-  return reactor;
+  return call.reactor();
+}
+
+absl::Status HistoryService::FillVerdicts(const replica::View& view,
+                                          const operations::LookupQuery& query,
+                                          const std::string& id, const operations::History* history,
+                                          registry::v1::ExplainResponse* response) const {
+  ASSIGN_OR_RETURN(const auto verdicts, operations::Explain(view, query, id, history));
+  StampToApi(reads_->Stamp(view), response->mutable_info());
+  for (const operations::Verdict& verdict : verdicts) {
+    auto* out = response->add_verdicts();
+    out->set_id(verdict.id);
+    out->set_returned(verdict.position != 0);
+    out->set_position(verdict.position);
+    if (verdict.instance) wire::InstanceToApi(*verdict.instance, out->mutable_instance());
+    for (const operations::ExplainStep& step : verdict.steps) {
+      auto* one = out->add_steps();
+      one->set_name(step.name);
+      one->set_passed(step.passed);
+      one->set_detail(step.detail);
+    }
+    if (verdict.last_change) {
+      ChangeToApi(*verdict.last_change, verdict.last_change->changes.front(),
+                  out->mutable_last_change());
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace registryd::api

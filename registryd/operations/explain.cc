@@ -108,16 +108,14 @@ std::vector<ExplainStep> Steps(const core::Instance& instance, const LookupQuery
 absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const LookupQuery& query,
                                              const std::string& id, const History* history) {
   std::vector<Verdict> verdicts;
-  const auto add = [&](const core::InstancePtr& instance, uint32_t position,
-                       uint32_t total) -> absl::Status {
+  std::vector<core::InstancePtr> present;
+  const auto add = [&](const core::InstancePtr& instance, uint32_t position, uint32_t total) {
     Verdict& verdict = verdicts.emplace_back();
     verdict.id = std::string(instance->name().id());
     verdict.instance = instance;
     verdict.position = position;
     verdict.steps = Steps(*instance, query, position, total);
-    if (history == nullptr) return absl::OkStatus();
-    ASSIGN_OR_RETURN(verdict.last_change, history->LastChange(instance->name(), instance.get()));
-    return absl::OkStatus();
+    present.push_back(instance);
   };
   const auto wanted = [&id](const core::InstancePtr& instance) {
     return id.empty() || instance->name().id() == id;
@@ -133,14 +131,19 @@ absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const Lo
     for (const core::InstancePtr& instance : selection.instances) {
       const auto position = static_cast<uint32_t>(positions.size() + 1);
       positions[instance.get()] = position;
-      if (wanted(instance)) RETURN_IF_ERROR(add(instance, position, selection.total));
+      if (wanted(instance)) add(instance, position, selection.total);
     }
-    absl::Status status;
     service->instances.ForEach([&](const core::InstancePtr& instance) {
-      if (!status.ok() || !wanted(instance) || positions.contains(instance.get())) return;
-      status = add(instance, 0, selection.total);
+      if (!wanted(instance) || positions.contains(instance.get())) return;
+      add(instance, 0, selection.total);
     });
-    RETURN_IF_ERROR(status);
+    if (history != nullptr) {
+      ASSIGN_OR_RETURN(auto changes, history->ChangesOf(query.service_name, present));
+      for (Verdict& verdict : verdicts) {
+        const auto found = changes.find(verdict.id);
+        if (found != changes.end()) verdict.last_change = std::move(found->second);
+      }
+    }
   }
   if (!id.empty() && verdicts.empty()) {
     const size_t slash = query.service_name.find('/');
@@ -149,7 +152,7 @@ absl::StatusOr<std::vector<Verdict>> Explain(const replica::View& view, const Lo
     Verdict& verdict = verdicts.emplace_back();
     verdict.id = id;
     if (history != nullptr) {
-      ASSIGN_OR_RETURN(verdict.last_change, history->LastChange(name, nullptr));
+      ASSIGN_OR_RETURN(verdict.last_change, history->LastChange(name));
     }
     verdict.steps.push_back(
         {"registered", false,

@@ -4,7 +4,7 @@
 //   ASSIGN_OR_RETURN(std::vector<Verdict> verdicts, Explain(view, query, "i-1", &history));
 //
 // The decision itself is Select's and InstanceFilter::FirstMiss's, so the two cannot differ; this
-// file only words it. Threads: any.
+// file only words it. Threads: any; it reads the history, so it may wait for the disk.
 #pragma once
 
 #include <cstdint>

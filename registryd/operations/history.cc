@@ -1,9 +1,10 @@
 #include "registryd/operations/history.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "registryd/base/check.h"
 #include "registryd/base/text.h"
 
@@ -114,20 +115,45 @@ absl::StatusOr<PastService> History::At(const Caller& caller, const std::string&
   return out;
 }
 
+absl::StatusOr<absl::flat_hash_map<std::string, wire::HistoryEntry>> History::ChangesOf(
+    const std::string& service_name, const std::vector<core::InstancePtr>& instances) const {
+  ASSIGN_OR_RETURN(const auto past, reads_->Past());
+  // One command may have changed many of them: its entry is read once.
+  std::set<Revision> revisions;
+  absl::flat_hash_map<std::string_view, Revision> changed;
+  for (const core::InstancePtr& instance : instances) {
+    revisions.insert(instance->changed);
+    changed[instance->name().id()] = instance->changed;
+  }
+  absl::flat_hash_map<std::string, wire::HistoryEntry> out;
+  for (const Revision revision : revisions) {
+    RETURN_IF_ERROR(past->Forward(
+        {service_name, false}, revision - 1, revision, [&](wire::HistoryEntry&& entry) {
+          for (core::InstanceChange& change : entry.changes) {
+            const std::string id(change.name().id());
+            const auto found = changed.find(id);
+            if (found == changed.end() || found->second != revision) continue;
+            out[id] = {entry.revision, entry.time_ms, entry.actor, entry.position, {change}};
+          }
+          return false;
+        }));
+  }
+  return out;
+}
+
 absl::StatusOr<std::optional<wire::HistoryEntry>> History::LastChange(
-    const core::InstanceName& name, const core::Instance* present) const {
+    const core::InstanceName& name) const {
   ASSIGN_OR_RETURN(const auto past, reads_->Past());
   std::optional<wire::HistoryEntry> found;
   size_t entries = 0;
-  // The present one says itself when it was changed; of one that has left, look back.
-  const Revision to = present == nullptr ? past->last() : present->changed;
-  const Revision after = present == nullptr ? past->floor() : present->changed - 1;
-  RETURN_IF_ERROR(past->Backward(
-      {std::string(name.service_name()), false}, after, to, [&](wire::HistoryEntry&& entry) {
-        std::erase_if(entry.changes, [&](const auto& change) { return change.name() != name; });
-        if (!entry.changes.empty()) found = std::move(entry);
-        return !found && ++entries < kEntriesMax;
-      }));
+  RETURN_IF_ERROR(past->Backward({std::string(name.service_name()), false}, past->floor(),
+                                 past->last(), [&](wire::HistoryEntry&& entry) {
+                                   std::erase_if(entry.changes, [&](const auto& change) {
+                                     return change.name() != name;
+                                   });
+                                   if (!entry.changes.empty()) found = std::move(entry);
+                                   return !found && ++entries < kEntriesMax;
+                                 }));
   return found;
 }
 

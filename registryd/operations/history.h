@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/reads.h"
@@ -63,10 +64,15 @@ class History {
   bool MayRead(const Caller& caller, const std::string& service_name) const {
     return access_->Allows(caller, Verb::kHistory, service_name);
   }
-  // The last change of an instance; absent where it is not kept. For one that is there, give it.
-  // Nobody is authorized: ask MayRead before.
-  absl::StatusOr<std::optional<wire::HistoryEntry>> LastChange(const core::InstanceName& name,
-                                                               const core::Instance* present) const;
+  // Nobody is authorized by the two below: ask MayRead before.
+  //
+  // The change that each of these instances of one service is of, by id, each entry with that one
+  // change; those that are not kept are missing. Cost: a read for each revision among them.
+  absl::StatusOr<absl::flat_hash_map<std::string, wire::HistoryEntry>> ChangesOf(
+      const std::string& service_name, const std::vector<core::InstancePtr>& instances) const;
+  // The last change of an instance that has left; absent where it is not kept.
+  absl::StatusOr<std::optional<wire::HistoryEntry>> LastChange(
+      const core::InstanceName& name) const;
 
  private:
   Reads* const reads_;

@@ -122,7 +122,7 @@ struct Node::Impl {
   storage::NodeIdentity identity;
   std::unique_ptr<storage::RocksLogStore> log;
   Loop loop{"loop"};
-  Loop worker{"snapshots"};  // reads and writes snapshots and backups
+  Loop worker{"snapshots"};  // reads and writes snapshots and backups, reads the past
   watch::Hub hub{kFanOutThreads};
   std::string peer_address;  // as the others reach it
   std::unique_ptr<storage::KnownMembers> known_members;
@@ -472,8 +472,8 @@ absl::Status Node::Impl::StartServers() {
                 .connections = {.connections = config.security.connections,
                                 .of_one_address = config.security.connections_per_address},
 
-                .administration = administration.get(),
-                .worker = &worker}));
+                .worker = &worker,
+                .administration = administration.get()}));
   ASSIGN_OR_RETURN(const Address http_listen, ParseAddress(config.http_listen));
   pages = std::make_unique<Pages>([this] { return Alive(); }, [this] { return Ready(); });
   gauges = std::make_unique<metrics::ScrapeHook>([this] {

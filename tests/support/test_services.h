@@ -47,10 +47,12 @@ class TestServices {
     node->replica().AddObserver(&liveness_);
     node->Start();
     node->Lead();
+    worker_.Start();
   }
   ~TestServices() {
     drains_.Stop();
     if (server_ != nullptr) server_->Stop(0);
+    worker_.Stop();
   }
   TestServices(const TestServices&) = delete;
   TestServices& operator=(const TestServices&) = delete;
@@ -74,8 +76,8 @@ class TestServices {
              },
          .access = access_,
          .authenticator = authenticator_,
-         .administration = administration,
-         .worker = &node_->loop()});
+         .worker = &worker_,
+         .administration = administration});
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->port()),
@@ -85,6 +87,7 @@ class TestServices {
   liveness::LivenessDriver& liveness() { return liveness_; }
   operations::Writes& writes() { return writes_; }
   operations::Reads& reads() { return reads_; }
+  Loop& worker() { return worker_; }
   // After Start.
   api::ApiServer& server() { return *server_; }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
@@ -93,6 +96,7 @@ class TestServices {
   TestReplica* const node_;
   operations::Access* const access_;
   operations::Authenticator* const authenticator_;
+  Loop worker_{"worker"};
   liveness::LivenessDriver liveness_;
   operations::Writes writes_;
   operations::Reads reads_;

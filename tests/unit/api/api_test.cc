@@ -7,6 +7,7 @@
 
 #include "registry/v1/cluster.grpc.pb.h"
 #include "registry/v1/discovery.grpc.pb.h"
+#include "registry/v1/history.grpc.pb.h"
 #include "registry/v1/lease.grpc.pb.h"
 #include "registry/v1/registration.grpc.pb.h"
 #include "registryd/core/limits.h"
@@ -197,6 +198,25 @@ TEST_F(ApiTest, ALinearizableReadNeedsALeader) {  // G2
   EXPECT_EQ(discovery_->Lookup(&context, request, &response).error_code(),
             grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(Lookup(For("web")).instances_size(), 1) << "LOCAL goes on (G11)";
+}
+
+// Wherever the view comes from, the disk is waited for on the worker: one that has stopped says so.
+TEST_F(ApiTest, ExplainReadsThePastOnTheWorker) {
+  ASSERT_TRUE(Register("web", "i-1").ok());
+  const auto history = History::NewStub(services_.channel());
+  const auto explain = [&](ExplainResponse* response) {
+    ExplainRequest request;
+    *request.mutable_lookup() = For("web");
+    grpc::ClientContext context;
+    return history->Explain(&context, request, response);
+  };
+  ExplainResponse told;
+  ASSERT_TRUE(explain(&told).ok());
+  ASSERT_EQ(told.verdicts_size(), 1);
+  EXPECT_EQ(told.verdicts(0).last_change().cause(), "register");
+  services_.worker().Stop();
+  EXPECT_EQ(explain(&told).error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Lookup(For("web")).instances_size(), 1);
 }
 
 TEST_F(ApiTest, ListsPageByPage) {

@@ -115,6 +115,36 @@ TEST_F(PastTest, ExplainSaysWhoTookOutAnInstanceThatIsGone) {
   EXPECT_FALSE(untold->front().last_change);
 }
 
+// Commands of many instances, and instances that one of several later commands has changed again.
+TEST_F(PastTest, ExplainTellsEachInstanceTheChangeThatItIsOf) {
+  const auto weighing = [](int i, uint32_t weight) {
+    core::InstanceSpec spec = testing::Spec("web", Text("i-", i));
+    spec.weight = weight;
+    return spec;
+  };
+  core::Register all;
+  core::Register some;
+  for (int i = 0; i < 200; ++i) all.instances.push_back(weighing(i, 1));
+  for (int i = 50; i < 150; ++i) some.instances.push_back(weighing(i, 2));
+  const Revision first = node_.Apply(all).revision;
+  node_.Apply(core::Register{{testing::Spec("db", "i-0")}, {}});
+  const Revision second = node_.Apply(some).revision;
+  const Revision third = node_.Apply(core::Register{{weighing(100, 3)}, {}}).revision;
+  LookupQuery query;
+  query.service_name = "default/web";
+  const auto verdicts = Explain(*reads_.Local(), query, "", &history_);
+  ASSERT_TRUE(verdicts.ok()) << verdicts.status();
+  ASSERT_EQ(verdicts->size(), 200u);
+  for (const Verdict& verdict : *verdicts) {
+    const uint32_t weight = verdict.instance->spec.weight;
+    ASSERT_TRUE(verdict.last_change) << verdict.id;
+    EXPECT_EQ(verdict.last_change->revision, weight == 1 ? first : weight == 2 ? second : third);
+    ASSERT_EQ(verdict.last_change->changes.size(), 1u);
+    EXPECT_EQ(verdict.last_change->changes.front().name(), verdict.instance->name());
+    EXPECT_EQ(*verdict.last_change->changes.front().after, *verdict.instance);
+  }
+}
+
 TEST_F(PastTest, APastPictureIsWhatTheServiceWas) {
   SCOPED_TRACE(Text("seed ", seed_));
   using Instances = std::vector<core::InstancePtr>;
