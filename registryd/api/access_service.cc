@@ -48,9 +48,9 @@ absl::Status Answer(operations::Access& access, const operations::Caller& caller
 grpc::ServerUnaryReactor* AccessService::Check(grpc::CallbackServerContext* context,
                                                const registry::v1::CheckAccessRequest* request,
                                                registry::v1::CheckAccessResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(Answer(*access_, CallerOf(*context), *request, response)));
-  return reactor;
+  const CountedCall call(context->DefaultReactor(), check_);
+  call.Finish(Answer(*access_, CallerOf(*context), *request, response));
+  return call.reactor();
 }
 
 }  // namespace registryd::api

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "registry/v1/access.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/operations/access.h"
 
 namespace registryd::api {
@@ -16,6 +17,7 @@ class AccessService final : public registry::v1::Access::CallbackService {
 
  private:
   operations::Access* const access_;
+  MethodMetrics check_{"Access/Check"};
 };
 
 }  // namespace registryd::api

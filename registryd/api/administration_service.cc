@@ -15,10 +15,12 @@ using registry::v1::ChangeMemberRequest;
 // Reads a chunk on the worker, writes it, and so on. Owns itself.
 class BackupStream final : public grpc::ServerWriteReactor<BackupChunk> {
  public:
-  BackupStream(absl::StatusOr<std::unique_ptr<consensus::SnapshotSource>> source, Loop* worker)
-      : worker_(worker) {
+  BackupStream(absl::StatusOr<std::unique_ptr<consensus::SnapshotSource>> source, Loop* worker,
+               MethodMetrics* metrics)
+      : worker_(worker), metrics_(metrics) {
+    metrics_->StreamOpened();
     if (!source.ok()) {
-      Finish(ToGrpc(source.status()));
+      End(ToGrpc(source.status()));
       return;
     }
     source_ = *std::move(source);
@@ -26,9 +28,9 @@ class BackupStream final : public grpc::ServerWriteReactor<BackupChunk> {
   }
   void OnWriteDone(bool ok) override {
     if (!ok) {
-      Finish(grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone"));
+      End(grpc::Status(grpc::StatusCode::CANCELLED, "the client has gone"));
     } else if (chunk_.last()) {
-      Finish(grpc::Status::OK);
+      End(grpc::Status::OK);
     } else {
       Read();
     }
@@ -41,17 +43,22 @@ class BackupStream final : public grpc::ServerWriteReactor<BackupChunk> {
     const bool posted = worker_->Post([this] {
       absl::StatusOr<std::string> next = source_->Next();
       if (!next.ok()) {
-        Finish(ToGrpc(next.status()));
+        End(ToGrpc(next.status()));
         return;
       }
       chunk_.set_last(next->empty());
       chunk_.set_data(*std::move(next));
       StartWrite(&chunk_);
     });
-    if (!posted) Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this node stops"));
+    if (!posted) End(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this node stops"));
+  }
+  void End(const grpc::Status& status) {
+    metrics_->StreamEnded(status.error_code());
+    Finish(status);
   }
 
   Loop* const worker_;
+  MethodMetrics* const metrics_;
   std::unique_ptr<consensus::SnapshotSource> source_;
   BackupChunk chunk_;
 };
@@ -61,8 +68,8 @@ class BackupStream final : public grpc::ServerWriteReactor<BackupChunk> {
 grpc::ServerUnaryReactor* AdministrationService::ChangeMember(grpc::CallbackServerContext* context,
                                                               const ChangeMemberRequest* request,
                                                               registry::v1::ChangeMemberResponse*) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const auto done = [reactor](absl::Status status) { reactor->Finish(ToGrpc(status)); };
+  const CountedCall call(context->DefaultReactor(), change_member_);
+  const auto done = [call](absl::Status status) { call.Finish(status); };
   const operations::Caller caller = CallerOf(*context);
   const NodeId id(request->node_id());
   using Kind = MembershipChange::Kind;
@@ -88,12 +95,12 @@ grpc::ServerUnaryReactor* AdministrationService::ChangeMember(grpc::CallbackServ
     default:
       done(absl::InvalidArgumentError("change: not one that this registry knows"));
   }
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerWriteReactor<BackupChunk>* AdministrationService::Backup(
     grpc::CallbackServerContext* context, const registry::v1::BackupRequest*) {
-  return new BackupStream(administration_->OpenBackup(CallerOf(*context)), worker_);
+  return new BackupStream(administration_->OpenBackup(CallerOf(*context)), worker_, &backup_);
 }
 
 }  // namespace registryd::api

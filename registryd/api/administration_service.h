@@ -2,6 +2,7 @@
 #pragma once
 
 #include "registry/v1/administration.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/base/loop.h"
 #include "registryd/operations/administration.h"
 
@@ -22,6 +23,8 @@ class AdministrationService final : public registry::v1::Administration::Callbac
  private:
   operations::Administration* const administration_;
   Loop* const worker_;
+  MethodMetrics change_member_{"Administration/ChangeMember"};
+  MethodMetrics backup_{"Administration/Backup"};
 };
 
 }  // namespace registryd::api

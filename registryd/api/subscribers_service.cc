@@ -28,7 +28,7 @@ void Fill(operations::Audience::Answer&& answer,
 grpc::ServerUnaryReactor* SubscribersService::ListSubscribers(
     grpc::CallbackServerContext* context, const registry::v1::ListSubscribersRequest* request,
     registry::v1::ListSubscribersResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const CountedCall call(context->DefaultReactor(), list_subscribers_);
   operations::Audience::Question question;
   question.waiting_for = Revision(request->waiting_for());
   const absl::Status valid = [&]() -> absl::Status {
@@ -42,23 +42,23 @@ grpc::ServerUnaryReactor* SubscribersService::ListSubscribers(
     return parts_.access->Authorize(caller, operations::Verb::kHistory, question.service);
   }();
   if (!valid.ok()) {
-    reactor->Finish(ToGrpc(valid));
-    return reactor;
+    call.Finish(valid);
+    return call.reactor();
   }
   StampToApi(parts_.reads->Stamp(*parts_.reads->Local()), response->mutable_info());
   parts_.audience->Ask(question, kAskTimeoutMs,
-                       [reactor, response](operations::Audience::Answer answer) {
+                       [call, response](operations::Audience::Answer answer) {
                          Fill(std::move(answer), response->mutable_subscribers(),
                               response->mutable_unreachable_nodes());
-                         reactor->Finish(grpc::Status::OK);
+                         call.Finish(absl::OkStatus());
                        });
-  return reactor;
+  return call.reactor();
 }
 
 grpc::ServerUnaryReactor* SubscribersService::Drain(grpc::CallbackServerContext* context,
                                                     const registry::v1::DrainRequest* request,
                                                     registry::v1::DrainResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const CountedCall call(context->DefaultReactor(), drain_);
   const int64_t wait_ms = request->wait_ms() == 0 ? kWaitDefaultMs : request->wait_ms();
   auto target = wire::TargetFromApi("instance", request->instance());
   absl::Status valid = target.status();
@@ -67,12 +67,12 @@ grpc::ServerUnaryReactor* SubscribersService::Drain(grpc::CallbackServerContext*
         Text("wait_ms: must be 1 to ", kWaitMaxMs, ", is ", request->wait_ms()));
   }
   if (!valid.ok()) {
-    reactor->Finish(ToGrpc(valid));
-    return reactor;
+    call.Finish(valid);
+    return call.reactor();
   }
   parts_.drains->Drain(CallerOf(*context), wire::RequestIdFromApi(request->request_id()),
                        *std::move(target), request->message(), request->force(), wait_ms,
-                       [reactor, response](absl::StatusOr<operations::Drained> drained) {
+                       [call, response](absl::StatusOr<operations::Drained> drained) {
                          if (drained.ok()) {
                            response->set_revision(drained->revision.value());
                            response->set_drained(drained->waiting.empty());
@@ -80,9 +80,9 @@ grpc::ServerUnaryReactor* SubscribersService::Drain(grpc::CallbackServerContext*
                            Fill(std::move(drained->waiting), response->mutable_waiting_for(),
                                 response->mutable_unreachable_nodes());
                          }
-                         reactor->Finish(ToGrpc(drained.status()));
+                         call.Finish(drained.status());
                        });
-  return reactor;
+  return call.reactor();
 }
 
 }  // namespace registryd::api

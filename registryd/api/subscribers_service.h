@@ -3,6 +3,7 @@
 #pragma once
 
 #include "registry/v1/subscribers.grpc.pb.h"
+#include "registryd/api/call_metrics.h"
 #include "registryd/operations/access.h"
 #include "registryd/operations/audience.h"
 #include "registryd/operations/drains.h"
@@ -29,6 +30,8 @@ class SubscribersService final : public registry::v1::Subscribers::CallbackServi
 
  private:
   const Parts parts_;
+  MethodMetrics list_subscribers_{"Subscribers/ListSubscribers"};
+  MethodMetrics drain_{"Subscribers/Drain"};
 };
 
 }  // namespace registryd::api

@@ -15,15 +15,18 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "registryd/base/metrics.h"
 #include "registryd/consensus/membership_calls.h"
 #include "registryd/operations/administration.h"
 #include "registryd/operations/oversight.h"
 #include "registryd/operations/policy_access.h"
 #include "tests/support/test_services.h"
 #include "tests/support/token_maker.h"
+#include "tests/support/wait_for.h"
 
 namespace registryd::api {
 namespace {
@@ -379,6 +382,25 @@ TEST_F(AccessMatrixTest, EveryCallAsksForWhatItNeeds) {
     if (both.several() && rule.kind == Kind::kService) {
       EXPECT_EQ(answer.code, StatusCode::PERMISSION_DENIED) << "a batch: " << answer.message;
     }
+  }
+}
+
+// The alerts and graphs read registryd_rpcs_total: what is missing there fails unseen.
+TEST_F(AccessMatrixTest, EveryCallIsCounted) {
+  for (const MethodDescriptor* method : Methods()) {
+    SCOPED_TRACE(method->full_name());
+    Filler filler(kOwn, std::nullopt);
+    Call(*method, "all", &filler);
+    const std::string label = "method=\"" + method->service()->name() + "/" + method->name() + "\"";
+    EXPECT_TRUE(testing::WaitFor([&] {  // a stream counts when it has ended on the server, too
+      std::istringstream page(metrics::Scrape());
+      for (std::string line; std::getline(page, line);) {
+        if (line.rfind("registryd_rpcs_total{", 0) == 0 && line.find(label) != line.npos) {
+          return true;
+        }
+      }
+      return false;
+    }));
   }
 }
 
