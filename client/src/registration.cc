@@ -127,33 +127,32 @@ absl::Status Registration::Update(const InstanceUpdate& update, size_t index) {
   return Remembered(status);
 }
 
-absl::Status Registration::SetHealth(Health health, const std::string& message) {
+absl::Status Registration::SetHealth(Health health, const std::string& message, bool force) {
   if (health != Health::kPassing && health != Health::kCritical && health != Health::kDraining) {
     return absl::InvalidArgumentError(
         absl::StrCat("health: an instance says PASSING, CRITICAL or DRAINING of itself, not ",
                      ToString(health)));
   }
   if (core_->forked()) return ForkedError();
-  const uint64_t version = entry_->Say(health, message);
+  const uint64_t version = entry_->Say(health, message, force);
   absl::Status status;
   for (size_t i = 0; i < entry_->size() && status.ok(); ++i) {
     const InstanceRef instance = entry_->ref(i);
     if (instance.incarnation == 0) return absl::OkStatus();  // it is told after the registration
     status =
-        registry::SetHealth(*core_, instance, health, message, /*force=*/false, core_->timeout())
-            .status();
+        registry::SetHealth(*core_, instance, health, message, force, core_->timeout()).status();
   }
   entry_->Answered(version, status.ok());
   if (entry_->untold()) core_->loop().Report(entry_);
   return Remembered(status);
 }
 
-absl::Status Registration::Drain(absl::Duration within, const std::string& message) {
+absl::Status Registration::Drain(absl::Duration within, const std::string& message, bool force) {
   const TimePoint end = Clock::now() + ToSteady(within);
   if (core_->forked()) return ForkedError();
   core_->callbacks().Remove(entry_.get());  // it would say PASSING again
   // All of them first, so that their callers hear of all before the first one is waited for.
-  absl::Status status = SetHealth(Health::kDraining, message);
+  absl::Status status = SetHealth(Health::kDraining, message, force);
   if (!status.ok() && !IsTransient(status.code()) && !absl::IsDeadlineExceeded(status)) {
     return status;
   }
@@ -164,7 +163,7 @@ absl::Status Registration::Drain(absl::Duration within, const std::string& messa
       status = absl::UnavailableError(absl::StrCat(instance.ns, "/", instance.service, "/",
                                                    instance.id, " is not registered yet"));
     } else {
-      const auto result = registry::Drain(*core_, instance, message, /*force=*/false, end - now);
+      const auto result = registry::Drain(*core_, instance, message, force, end - now);
       if (result.ok() && result->drained) {
         ++i;
         continue;

@@ -59,11 +59,12 @@ void RenewalEntry::Answered(const Change& change, Answer answer) {
   if (alone && change.rest_told && answer != Answer::kUnknown) content_told_ = content_version_;
 }
 
-uint64_t RenewalEntry::Say(Health health, const std::string& message) {
+uint64_t RenewalEntry::Say(Health health, const std::string& message, bool force) {
   std::lock_guard lock(mutex_);
-  if (health_ == health && message_ == message) return health_version_;
+  if (health_ == health && message_ == message && force_ == force) return health_version_;
   health_ = health;
   message_ = message;
+  force_ = force;
   return ++health_version_;
 }
 
@@ -110,6 +111,7 @@ RenewalEntry::Report RenewalEntry::NextReport(RequestIds& ids, size_t index) con
     *report.health.mutable_instance() = ToProto(RefLocked(index));
     report.health.set_health(ToProto(health_));
     report.health.set_message(message_);
+    report.health.set_force(force_);
   }
   return report;
 }

@@ -48,7 +48,8 @@ class RenewalEntry {
   Change Merge(size_t index, const InstanceUpdate& parts);
   // The call that told of this change has ended. What is not known to be told then is untold.
   void Answered(const Change& change, Answer answer);
-  uint64_t Say(Health health, const std::string& message);  // the health's version from now on
+  // The health's version from now on.
+  uint64_t Say(Health health, const std::string& message, bool force = false);
   void Answered(uint64_t health_version, bool taken);
   // The registry does not know all of it.
   bool untold() const;
@@ -98,6 +99,7 @@ class RenewalEntry {
   uint64_t content_told_ = 0;
   Health health_ = Health::kPassing;
   std::string message_;
+  bool force_ = false;
   uint64_t health_version_ = 1;
   uint64_t health_told_ = 0;
   RegistrationStatus published_;

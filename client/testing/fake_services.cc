@@ -292,9 +292,9 @@ class SubscribersFake final : public v1::Subscribers::Service {
                      v1::DrainResponse* response) override {
     auto target = wire::TargetFromApi("instance", request->instance());
     if (!target.ok()) return ToGrpc(target.status());
-    const auto reply = state_->Submit(
-        wire::RequestIdFromApi(request->request_id()),
-        core::SetHealth{*std::move(target), core::Report::kDraining, request->message()});
+    const auto reply = state_->Submit(wire::RequestIdFromApi(request->request_id()),
+                                      core::SetHealth{*std::move(target), core::Report::kDraining,
+                                                      request->message(), request->force()});
     if (!reply.ok()) return ToGrpc(reply.status());
     const core::InstancePtr instance = std::get<core::InstanceReply>(reply->value).instance;
     const uint64_t revision = instance->changed.value();

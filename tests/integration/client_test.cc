@@ -1,6 +1,7 @@
 // The client library against real daemons: a drain that waits for callers on all members, and clients
 // that live through the stop and the death of the node that they are connected to.
 #include <gmock/gmock.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -13,6 +14,7 @@
 
 #include "registry/client.h"
 #include "registry/picker.h"
+#include "registry/v1/operator.grpc.pb.h"
 #include "tests/support/cluster.h"
 #include "tests/support/wait_for.h"
 
@@ -82,6 +84,30 @@ TEST_F(ClientTest, G7ARegistrationIsDrainedWhenTheCallersOfAllMembersKnow) {
   // At once, and not some time later: nobody picks it any more.
   for (const auto& picker : pickers) EXPECT_FALSE(picker->Pick());
   EXPECT_TRUE((*registration)->Deregister().ok());
+}
+
+TEST_F(ClientTest, ADrainBelowMinHealthyIsRefusedUnlessItIsForced) {
+  const auto operators = registry::v1::Operator::NewStub(
+      grpc::CreateChannel(cluster_.api(0), grpc::InsecureChannelCredentials()));
+  registry::v1::SetServiceRequest keep_one;
+  keep_one.set_service("web");
+  keep_one.set_min_healthy(1);
+  registry::v1::SetServiceResponse settings;
+  grpc::ClientContext context;
+  ASSERT_TRUE(operators->SetService(&context, keep_one, &settings).ok());
+  const auto owner = NewClient(0, "web");
+  auto registration = owner->KeepRegistered({Web("a")});
+  ASSERT_TRUE(registration.ok()) << registration.status();
+  const absl::Status refused = (*registration)->Drain(kLong, "deploy");
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(absl::IsFailedPrecondition((*registration)->SetHealth(Health::kDraining)));
+  const absl::Status forced = (*registration)->Drain(kLong, "deploy", /*force=*/true);
+  ASSERT_TRUE(forced.ok()) << forced;
+  const auto found = owner->Lookup({.service = "web",
+                                    .health = {Health::kDraining},
+                                    .read = {.consistency = registry::Consistency::kLinearizable}});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->instances.size(), 1u);
 }
 
 TEST_F(ClientTest, G4ClientsMoveOffMembersThatStopAndDieAndNothingLeavesTheirViews) {

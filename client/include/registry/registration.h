@@ -113,16 +113,18 @@ class Registration {
   absl::Status Update(const InstanceUpdate& update, size_t index = 0);
 
   // What the instances say of themselves: kPassing, kCritical or kDraining. It is said again after
-  // a lost lease, and in the background where the registry does not answer.
-  absl::Status SetHealth(Health health, const std::string& message = "");
+  // a lost lease, and in the background where the registry does not answer. FAILED_PRECONDITION:
+  // kDraining would leave a service below its min_healthy, and `force` is not given.
+  absl::Status SetHealth(Health health, const std::string& message = "", bool force = false);
 
   // Turns the instances DRAINING and waits, `within` at most, until every live subscriber of their
   // services has acknowledged that: from then on no caller that watches sends them anything new.
   // They stay DRAINING, and registered, whatever it returns; `health_check` is not asked any more.
   // OK: everybody knows (promise G7). DEADLINE_EXCEEDED names who has not acknowledged. Where the
   // registry cannot be asked: its error, after `within` and the Client's `timeout` at the latest; it
-  // is told in the background. Not to be called by `on_event` or `health_check`.
-  absl::Status Drain(absl::Duration within, const std::string& message = "");
+  // is told in the background. FAILED_PRECONDITION: a service would fall below its min_healthy, and
+  // `force` is not given. Not to be called by `on_event` or `health_check`.
+  absl::Status Drain(absl::Duration within, const std::string& message = "", bool force = false);
 
  private:
   friend class Client;
