@@ -74,10 +74,22 @@ std::vector<Watched> Scopes() {
   scopes.push_back({PrefixScope(""), [=](auto& i) { return in(i, "default/"); }});
   scopes.push_back({PrefixScope(""), [=](auto& i) { return in(i, "blue/"); }});
   scopes.back().subscribe.set_namespace_("blue");
+  // Instances move in and out of these by what they say of themselves and by their labels.
+  const auto passing = [](const Instance& i) { return i.health() == registry::v1::HEALTH_PASSING; };
+  const auto env = [](const Instance& i) {
+    const auto& labels = i.spec().labels();
+    return labels.contains("env") ? labels.at("env") : std::string();
+  };
   scopes.push_back(
-      {ServiceScope("db"),
-       [=](auto& i) { return in(i, "default/db/") && i.health() == registry::v1::HEALTH_PASSING; },
-       true});
+      {ServiceScope("db"), [=](auto& i) { return in(i, "default/db/") && passing(i); }, true});
+  scopes.back().subscribe.add_health(registry::v1::HEALTH_PASSING);
+  scopes.push_back({ServiceScope("web-1"),
+                    [=](auto& i) { return in(i, "default/web-1/") && env(i) == "prod"; }, true});
+  scopes.back().subscribe.set_selector("env=prod");
+  scopes.push_back({PrefixScope("web"),
+                    [=](auto& i) { return in(i, "default/web") && env(i).empty() && passing(i); },
+                    true});
+  scopes.back().subscribe.set_selector("!env");
   scopes.back().subscribe.add_health(registry::v1::HEALTH_PASSING);
   return scopes;
 }
@@ -138,6 +150,7 @@ TEST_F(WatchTest, G3NoGapNoRepeatRightOrderEqualDigestUnderWritesReconnectsAndRe
     }
     EXPECT_THAT(checker.errors(), IsEmpty()) << daemon_.Log();
     EXPECT_GT(checker.counts().pages, 0);
+    EXPECT_GT(checker.counts().gone, 0);
     // Reconnects and restarts cost neither a snapshot nor a picture: the history goes on.
     EXPECT_EQ(checker.counts().snapshots, 1);
     EXPECT_EQ(checker.counts().resyncs, 0) << checker.last_resync();

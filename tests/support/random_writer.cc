@@ -20,7 +20,12 @@ registry::v1::InstanceSpec RandomWriter::MakeSpec() {
   registry::v1::InstanceSpec spec = Spec(kServices[Below(3)], "i-" + std::to_string(Below(12)));
   spec.set_namespace_(Below(4) == 0 ? "blue" : "default");
   spec.set_weight(static_cast<uint32_t>(weight_++ % 65'535 + 1));
+  FillLabels(spec.mutable_labels());
   return spec;
+}
+
+void RandomWriter::FillLabels(google::protobuf::Map<std::string, std::string>* labels) {
+  if (Below(3) != 0) (*labels)["env"] = Below(2) == 0 ? "prod" : "test";
 }
 
 grpc::Status RandomWriter::Call(Stubs& stubs, uint64_t* revision) {
@@ -59,6 +64,7 @@ grpc::Status RandomWriter::Call(Stubs& stubs, uint64_t* revision) {
     registry::v1::UpdateRequest request;
     FillRef(name, request.mutable_instance());
     request.set_weight(static_cast<uint32_t>(weight_++ % 65'535 + 1));
+    if (Below(2) == 0) FillLabels(request.mutable_labels()->mutable_entries());
     registry::v1::UpdateResponse response;
     const grpc::Status status = stubs.Update(request, &response);
     *revision = response.revision();

@@ -7,7 +7,8 @@
 //   checker.CheckAgainst(writer.truth(), in_scope);
 //
 // Instances are permanent and of the services web-1, web-2 and db in the namespaces default and
-// blue, so nothing changes but by this writer. Threads: one.
+// blue, with a label env (prod, test or none) that updates and registrations change, so they move in
+// and out of filters. Nothing changes but by this writer. Threads: one.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +36,7 @@ class RandomWriter {
  private:
   uint64_t Below(uint64_t n) { return random_() % n; }
   registry::v1::InstanceSpec MakeSpec();
+  void FillLabels(google::protobuf::Map<std::string, std::string>* labels);
   grpc::Status Call(Stubs& stubs, uint64_t* revision);
   void Applied(uint64_t revision);
 

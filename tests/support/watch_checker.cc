@@ -149,6 +149,7 @@ void WatchChecker::Take(const registry::v1::Changes& changes) {
   }
   ++counts_.pages;
   counts_.instances += changes.changed_size() + changes.gone_size();
+  counts_.gone += changes.gone_size();
   cursor_ = changes.revision();
   covered_.push_back(std::move(covered));
 }

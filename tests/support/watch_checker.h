@@ -65,6 +65,7 @@ class WatchChecker {
     int pages = 0;
     int beats = 0;      // progress messages whose digest was compared
     int instances = 0;  // in pages
+    int gone = 0;       // of them
   };
   const Counts& counts() const { return counts_; }
   const std::string& last_resync() const { return last_resync_; }
