@@ -40,7 +40,6 @@ void CheckTable::Put(const core::Instance& instance, int64_t now) {
     entry.endpoint = EndpointOf(instance.spec);  // it may have moved
     return Tally(entry, +1);
   }
-  if (!fresh) due_.erase({entry.due_ms, name});
   entry.target = {instance.name(), instance.incarnation};
   entry.epoch = epoch;
   entry.check = *instance.spec.check;

@@ -46,7 +46,6 @@ class CheckTable {
   // What a check found. A verdict when the state has to be told.
   std::optional<core::ReportChecks::Result> Note(const core::InstanceName& name, Revision epoch,
                                                  Answer answer, std::string message, int64_t now);
-  bool Has(const core::InstanceName& name) const { return entries_.contains(name.text()); }
   size_t size() const { return entries_.size(); }
   // Whose instances the state holds for passing; and those of them whose last answer was a failure.
   size_t passing() const { return passing_; }

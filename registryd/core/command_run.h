@@ -93,6 +93,7 @@ class CommandRun {
   uint64_t LetGoOfHeld(const GuardRule& rule);
 
   // An operator's words (command_run_operator.cc).
+  absl::Status CheckRoom(const ServiceRecord& record) const;
   absl::Status CheckMinHealthy(std::string_view service, uint32_t leaving, bool force,
                                std::string* forced) const;
   absl::Status CheckMinHealthy(const Deregister& command, std::string* forced) const;

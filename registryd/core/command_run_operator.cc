@@ -13,14 +13,6 @@
 namespace registryd::core {
 namespace {
 
-bool NamesInstance(const std::string& target) {
-  return std::count(target.begin(), target.end(), '/') == 2;
-}
-
-std::string_view ServiceOf(const std::string& target) {
-  return NamesInstance(target) ? std::string_view(target).substr(0, target.rfind('/')) : target;
-}
-
 auto PlaceOf(std::vector<OverridePtr>& overrides, const std::string& target) {
   return std::lower_bound(overrides.begin(), overrides.end(), target,
                           [](const OverridePtr& o, const std::string& t) { return o->target < t; });
@@ -28,7 +20,7 @@ auto PlaceOf(std::vector<OverridePtr>& overrides, const std::string& target) {
 
 // Puts an override into its service's record, or takes it out (nullptr). Returns the earlier one.
 OverridePtr Put(ServiceRecord& record, const std::string& target, OverridePtr next) {
-  if (!NamesInstance(target)) return std::exchange(record.maintenance, std::move(next));
+  if (!InstanceName::IsJoined(target)) return std::exchange(record.maintenance, std::move(next));
   const auto at = PlaceOf(record.of_instances, target);
   const bool there = at != record.of_instances.end() && (*at)->target == target;
   if (there && next) return std::exchange(*at, std::move(next));
@@ -77,23 +69,29 @@ absl::Status CommandRun::CheckMinHealthy(const Deregister& command, std::string*
   return absl::OkStatus();
 }
 
+// A service that has neither settings nor overrides is to get one.
+absl::Status CommandRun::CheckRoom(const ServiceRecord& record) const {
+  if (record.operated() || registry_.operated_ < limits::kOperatedServices) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      Text(registry_.operated_, " services have settings or overrides; end some"));
+}
+
 absl::Status CommandRun::Do(const SetMaintenance& command) {
   const std::string& target = command.target;
   const std::string_view service = ServiceOf(target);
   const ServiceRecord& record = Record(service);
   if (!FindOverride(target)) {
-    if (NamesInstance(target) && record.of_instances.size() >= limits::kOverridesPerService) {
+    if (InstanceName::IsJoined(target) &&
+        record.of_instances.size() >= limits::kOverridesPerService) {
       return absl::ResourceExhaustedError(
           Text("service ", service, " has ", record.of_instances.size(),
                " overrides of single instances; override the service, or end some"));
     }
-    if (!record.operated() && registry_.operated_ >= limits::kOperatedServices) {
-      return absl::ResourceExhaustedError(
-          Text(registry_.operated_, " services have settings or overrides; end some"));
-    }
+    absl::Status full = CheckRoom(record);
+    if (!full.ok()) return full;
   }
   uint32_t leaving = 0;
-  if (NamesInstance(target)) {
+  if (InstanceName::IsJoined(target)) {
     const InstancePtr found = registry_.Find(InstanceName(target));
     leaving = found && found->health() == Health::kPassing ? 1 : 0;
   } else if (const Registry::Service* found = registry_.FindService(service)) {
@@ -131,10 +129,8 @@ absl::Status CommandRun::Do(const EndMaintenance& command) {
 
 absl::Status CommandRun::Do(const SetService& command) {
   const ServiceRecord& before = Record(command.service);
-  if (!before.operated() && registry_.operated_ >= limits::kOperatedServices) {
-    return absl::ResourceExhaustedError(
-        Text(registry_.operated_, " services have settings or overrides; end some"));
-  }
+  absl::Status full = CheckRoom(before);
+  if (!full.ok()) return full;
   if (command.min_healthy && *command.min_healthy != before.min_healthy) {
     ServiceRecord& record = EditRecord(command.service);
     outcome_.events.push_back(
@@ -176,7 +172,7 @@ uint64_t CommandRun::EndDueOverrides() {
 uint64_t CommandRun::CoverAgain(const std::string& target, Cause cause,
                                 const std::string& evidence) {
   std::vector<InstancePtr> covered;
-  if (NamesInstance(target)) {
+  if (InstanceName::IsJoined(target)) {
     if (InstancePtr found = registry_.Find(InstanceName(target))) covered.push_back(found);
   } else {
     for (const InstancePtr& instance : registry_.instances_) {
@@ -201,7 +197,7 @@ uint64_t CommandRun::CoverAgain(const std::string& target, Cause cause,
 
 OverridePtr CommandRun::FindOverride(const std::string& target) const {
   const ServiceRecord& record = Record(ServiceOf(target));
-  if (!NamesInstance(target)) return record.maintenance;
+  if (!InstanceName::IsJoined(target)) return record.maintenance;
   const OverridePtr covering = CoveringOverride(record, InstanceName(target));
   return covering && covering->target == target ? covering : nullptr;
 }

@@ -32,6 +32,10 @@ bool InstanceName::IsJoined(std::string_view text) {
   return second + 1 < text.size() && text.find('/', second + 1) == std::string_view::npos;
 }
 
+std::string_view ServiceOf(std::string_view target) {
+  return target.substr(0, target.find('/', target.find('/') + 1));
+}
+
 DerivedHealth DeriveHealth(const HealthFacts& facts) {
   if (facts.lease_expired) return {Health::kCritical, HealthReason::kLeaseExpired};
   if (facts.report == Report::kCritical) return {Health::kCritical, HealthReason::kReported};

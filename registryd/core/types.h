@@ -116,6 +116,9 @@ struct Override {
   friend bool operator==(const Override&, const Override&) = default;
 };
 using OverridePtr = std::shared_ptr<const Override>;
+// "namespace/service" of an override's target. InstanceName::IsJoined says whether it names an
+// instance.
+std::string_view ServiceOf(std::string_view target);
 
 // Facts that most instances do not have.
 struct RareFacts {

@@ -91,6 +91,11 @@ absl::Status CheckCount(const Path& path, size_t count, size_t least, size_t mos
   return Broken(path, "must be ", least, " to ", most, " of them, is ", count);
 }
 
+absl::Status CheckRange(const Path& path, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return Broken(path, "must be ", least, " to ", most, ", is ", value);
+}
+
 absl::Status CheckInstanceName(const Path& path, const InstanceName& name) {
   RETURN_IF_ERROR(CheckName(Field(path, "namespace"), name.ns(), kNameAlso, limits::kNameSize));
   RETURN_IF_ERROR(CheckName(Field(path, "service"), name.service(), kNameAlso, limits::kNameSize));
@@ -182,13 +187,7 @@ absl::Status CheckLabels(const Path& path, const std::vector<Label>& labels) {
 }
 
 absl::Status CheckWeight(const Path& path, uint32_t weight) {
-  if (weight >= 1 && weight <= limits::kWeight) return absl::OkStatus();
-  return Broken(path, "must be 1 to ", limits::kWeight, ", is ", weight);
-}
-
-absl::Status CheckRange(const Path& path, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return absl::OkStatus();
-  return Broken(path, "must be ", least, " to ", most, ", is ", value);
+  return CheckRange(path, weight, 1, limits::kWeight);
 }
 
 absl::Status CheckActiveCheck(const Path& path, const CheckSpec& check,
@@ -236,8 +235,7 @@ absl::Status CheckLeaseId(const Path& path, LeaseId id) {
 }
 
 absl::Status CheckTtl(const Path& path, int64_t ttl_ms) {
-  if (ttl_ms >= limits::kTtlMinMs && ttl_ms <= limits::kTtlMaxMs) return absl::OkStatus();
-  return Broken(path, "must be ", limits::kTtlMinMs, " to ", limits::kTtlMaxMs, ", is ", ttl_ms);
+  return CheckRange(path, ttl_ms, limits::kTtlMinMs, limits::kTtlMaxMs);
 }
 
 absl::Status CheckClaim(const LeaseClaim& claim, bool ttl_required) {

@@ -67,12 +67,6 @@ void SetOwner(const std::string& owner, core::Command& command) {
   }
 }
 
-// Of an override's target: "namespace/service", whether it names an instance or not.
-std::string_view ServiceOf(const std::string& target) {
-  const size_t id = target.find('/', target.find('/') + 1);
-  return std::string_view(target).substr(0, id);
-}
-
 // What a command touches, for authorization and the audit trail.
 struct Touched {
   Verb verb;
@@ -110,10 +104,10 @@ Touched TouchedBy(const core::Command& command) {
                           return Touched{Verb::kLease, {std::string_view()}};
                         },
                         [](const core::SetMaintenance& c) {
-                          return Touched{Verb::kOverride, {ServiceOf(c.target)}};
+                          return Touched{Verb::kOverride, {core::ServiceOf(c.target)}};
                         },
                         [](const core::EndMaintenance& c) {
-                          return Touched{Verb::kOverride, {ServiceOf(c.target)}};
+                          return Touched{Verb::kOverride, {core::ServiceOf(c.target)}};
                         },
                         [](const core::SetService& c) {
                           return Touched{Verb::kOverride, {std::string_view(c.service)}};

@@ -11,8 +11,6 @@
 namespace registryd::storage {
 namespace {
 
-std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 bool InScope(const HistoryScope& scope, std::string_view name) {
   if (scope.prefix) return name.substr(0, scope.name.size()) == scope.name;
   return name.size() > scope.name.size() && name[scope.name.size()] == '/' &&

@@ -18,8 +18,6 @@ namespace {
 using consensus::EntryType;
 using consensus::LogEntry;
 
-std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
-
 // Reads [first, end) in order. Entries before `first` may still be in the files; they were cut.
 class LogScan {
  public:

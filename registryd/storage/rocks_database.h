@@ -23,6 +23,8 @@
 
 namespace registryd::storage {
 
+inline std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
 struct FamilySpec {
   std::string name;
   size_t memtable_bytes;

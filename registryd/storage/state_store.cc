@@ -29,7 +29,6 @@ namespace {
 //     as one group.
 // So the state is a commit, and its applied index, which is in the same batch, says which.
 
-std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 rocksdb::Slice Slice(std::string_view view) { return {view.data(), view.size()}; }
 
 template <size_t size>

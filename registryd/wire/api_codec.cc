@@ -180,7 +180,7 @@ void MaintenanceToApi(const core::Override& entry, api::Maintenance* out) {
   out->set_reason(entry.reason);
   out->set_since_ms(entry.since_ms);
   out->set_until_ms(entry.until_ms);
-  out->set_whole_service(std::count(entry.target.begin(), entry.target.end(), '/') == 1);
+  out->set_whole_service(!core::InstanceName::IsJoined(entry.target));
 }
 
 void InstanceToApi(const core::Instance& instance, api::Instance* out) {

@@ -3,7 +3,7 @@
 //   HistoryEncoder encoder;                                     // kept for its memory
 //   encoder.Begin(outcome, position);
 //   encoder.Add(change, before_bytes, after_bytes);             // InstanceRecords, encoded before
-//   const std::string& bytes = encoder.Finish();
+//   const std::string& bytes = encoder.bytes();
 //   ASSIGN_OR_RETURN(HistoryEntry entry, DecodeHistoryRecord(bytes, wanted));
 //
 // Errors: DATA_LOSS. Threads: any.

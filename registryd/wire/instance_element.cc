@@ -1,7 +1,6 @@
 // AppendInstanceElement of api_codec.h: the one message that is encoded for every change, so it is
 // written straight from core's types instead of through a registry.v1.Instance and its hash maps.
 // Field numbers: registry/v1/types.proto.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -79,7 +78,7 @@ void PutFields(Sink& sink, const core::Instance& instance) {
     PutText(to, 2, o.reason);
     PutNumber(to, 3, static_cast<uint64_t>(o.since_ms));
     PutNumber(to, 4, static_cast<uint64_t>(o.until_ms));
-    PutNumber(to, 5, std::count(o.target.begin(), o.target.end(), '/') == 1 ? 1 : 0);
+    PutNumber(to, 5, core::InstanceName::IsJoined(o.target) ? 0 : 1);
   });
 }
 

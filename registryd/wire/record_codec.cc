@@ -11,6 +11,7 @@
 #include "registryd/internal/v1/record.pb.h"
 #include "registryd/wire/feature_level.h"
 #include "registryd/wire/proto_reader.h"
+#include "registryd/wire/record_parts.h"
 #include "registryd/wire/spec_codec.h"
 
 namespace registryd::wire {
@@ -31,19 +32,6 @@ absl::Status Parse(std::string_view bytes, std::string_view what, Message* messa
     return absl::DataLossError(Text("unreadable ", what, " of ", bytes.size(), " bytes"));
   }
   return absl::OkStatus();
-}
-
-void OverrideToProto(const core::Override& o, pb::Override* out) {
-  out->set_target(o.target);
-  out->set_owner(o.owner);
-  out->set_reason(o.reason);
-  out->set_since_ms(o.since_ms);
-  out->set_until_ms(o.until_ms);
-}
-
-core::OverridePtr OverrideFromProto(const pb::Override& o) {
-  return std::make_shared<const core::Override>(
-      core::Override{o.target(), o.owner(), o.reason(), o.since_ms(), o.until_ms()});
 }
 
 using RepeatedRings = google::protobuf::RepeatedPtrField<pb::SilenceRing>;
@@ -121,6 +109,58 @@ bool ReadInstance(std::string_view bytes, core::Instance* out) {
 
 }  // namespace
 
+void LeaseToProto(const core::Lease& lease, pb::LeaseRecord* out) {
+  out->set_id(lease.id.value());
+  out->set_epoch(lease.epoch.value());
+  out->set_ttl_ms(lease.ttl_ms);
+  out->set_owner(lease.owner);
+  out->set_silent_since_ms(lease.silent_since_ms);
+}
+
+core::Lease LeaseFromProto(const pb::LeaseRecord& lease) {
+  return {LeaseId(lease.id()), LeaseEpoch(lease.epoch()), lease.ttl_ms(), lease.owner(),
+          lease.silent_since_ms()};
+}
+
+void OverrideToProto(const core::Override& o, pb::Override* out) {
+  out->set_target(o.target);
+  out->set_owner(o.owner);
+  out->set_reason(o.reason);
+  out->set_since_ms(o.since_ms);
+  out->set_until_ms(o.until_ms);
+}
+
+core::OverridePtr OverrideFromProto(const pb::Override& o) {
+  return std::make_shared<const core::Override>(
+      core::Override{o.target(), o.owner(), o.reason(), o.since_ms(), o.until_ms()});
+}
+
+void ServiceToProto(const core::ServiceRecord& service, pb::ServiceRecord* out) {
+  out->set_name(service.name);
+  out->set_min_healthy(service.min_healthy);
+  if (service.maintenance) OverrideToProto(*service.maintenance, out->mutable_maintenance());
+  for (const core::OverridePtr& o : service.of_instances) {
+    OverrideToProto(*o, out->add_of_instances());
+  }
+  WindowToProto(service.left, out->mutable_left());
+}
+
+absl::StatusOr<core::ServiceRecordPtr> ServiceFromProto(const pb::ServiceRecord& service) {
+  auto out = std::make_shared<core::ServiceRecord>();
+  out->name = service.name();
+  out->min_healthy = service.min_healthy();
+  if (service.has_maintenance()) out->maintenance = OverrideFromProto(service.maintenance());
+  for (const pb::Override& o : service.of_instances()) {
+    if (!core::InstanceName::IsJoined(o.target()) ||
+        (!out->of_instances.empty() && out->of_instances.back()->target >= o.target())) {
+      return absl::DataLossError(Text("overrides are not sorted at ", o.target()));
+    }
+    out->of_instances.push_back(OverrideFromProto(o));
+  }
+  RETURN_IF_ERROR(WindowFromProto(service.left(), &out->left));
+  return core::ServiceRecordPtr(std::move(out));
+}
+
 // The one record that is written with every change of an instance, so it goes the short way
 // (proto_writer.h): the fields of internal.v1.InstanceRecord.
 void EncodeInstanceRecord(const core::Instance& instance, std::string* out) {
@@ -185,11 +225,7 @@ absl::StatusOr<core::InstancePtr> DecodeInstanceRecord(std::string_view bytes) {
 
 void EncodeLeaseRecord(const core::Lease& lease, std::string* out) {
   pb::LeaseRecord record;
-  record.set_id(lease.id.value());
-  record.set_epoch(lease.epoch.value());
-  record.set_ttl_ms(lease.ttl_ms);
-  record.set_owner(lease.owner);
-  record.set_silent_since_ms(lease.silent_since_ms);
+  LeaseToProto(lease, &record);
   Serialize(record, out);
 }
 
@@ -197,38 +233,19 @@ absl::StatusOr<core::Lease> DecodeLeaseRecord(std::string_view bytes) {
   pb::LeaseRecord record;
   RETURN_IF_ERROR(Parse(bytes, "lease record", &record));
   if (record.id() == 0) return absl::DataLossError("a lease record without an id");
-  return core::Lease{LeaseId(record.id()), LeaseEpoch(record.epoch()), record.ttl_ms(),
-                     record.owner(), record.silent_since_ms()};
+  return LeaseFromProto(record);
 }
 
 void EncodeServiceRecord(const core::ServiceRecord& service, std::string* out) {
   pb::ServiceRecord record;
-  record.set_name(service.name);
-  record.set_min_healthy(service.min_healthy);
-  if (service.maintenance) OverrideToProto(*service.maintenance, record.mutable_maintenance());
-  for (const core::OverridePtr& o : service.of_instances) {
-    OverrideToProto(*o, record.add_of_instances());
-  }
-  WindowToProto(service.left, record.mutable_left());
+  ServiceToProto(service, &record);
   Serialize(record, out);
 }
 
 absl::StatusOr<core::ServiceRecordPtr> DecodeServiceRecord(std::string_view bytes) {
   pb::ServiceRecord record;
   RETURN_IF_ERROR(Parse(bytes, "service record", &record));
-  auto out = std::make_shared<core::ServiceRecord>();
-  out->name = record.name();
-  out->min_healthy = record.min_healthy();
-  if (record.has_maintenance()) out->maintenance = OverrideFromProto(record.maintenance());
-  for (const pb::Override& o : record.of_instances()) {
-    if (!core::InstanceName::IsJoined(o.target()) ||
-        (!out->of_instances.empty() && out->of_instances.back()->target >= o.target())) {
-      return absl::DataLossError(Text("overrides are not sorted at ", o.target()));
-    }
-    out->of_instances.push_back(OverrideFromProto(o));
-  }
-  RETURN_IF_ERROR(WindowFromProto(record.left(), &out->left));
-  return core::ServiceRecordPtr(std::move(out));
+  return ServiceFromProto(record);
 }
 
 void EncodeRequestRecord(const core::RequestSlot& slot, std::string* out) {

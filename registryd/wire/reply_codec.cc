@@ -1,12 +1,12 @@
 #include "registryd/wire/reply_codec.h"
 
-#include <memory>
 #include <utility>
 #include <variant>
 
 #include "registryd/base/check.h"
 #include "registryd/internal/v1/member.pb.h"
 #include "registryd/wire/record_codec.h"
+#include "registryd/wire/record_parts.h"
 
 namespace registryd::wire {
 namespace {
@@ -14,24 +14,6 @@ namespace {
 using internal::v1::AppliedReply;
 
 absl::Status Damaged() { return absl::DataLossError("a reply of another member cannot be read"); }
-
-void PutLease(const core::Lease& lease, internal::v1::LeaseRecord* out) {
-  out->set_id(lease.id.value());
-  out->set_epoch(lease.epoch.value());
-  out->set_ttl_ms(lease.ttl_ms);
-  out->set_owner(lease.owner);
-  out->set_silent_since_ms(lease.silent_since_ms);
-}
-
-core::Lease TakeLease(const internal::v1::LeaseRecord& from) {
-  core::Lease lease;
-  lease.id = LeaseId(from.id());
-  lease.epoch = LeaseEpoch(from.epoch());
-  lease.ttl_ms = from.ttl_ms();
-  lease.owner = from.owner();
-  lease.silent_since_ms = from.silent_since_ms();
-  return lease;
-}
 
 // A new kind of reply does not compile until it travels, too.
 struct Encoder {
@@ -41,7 +23,7 @@ struct Encoder {
   void operator()(const core::RegisterReply& reply) const {
     auto* to = out->mutable_registered();
     for (const Revision incarnation : reply.incarnations) to->add_incarnations(incarnation.value());
-    if (reply.lease) PutLease(*reply.lease, to->mutable_lease());
+    if (reply.lease) LeaseToProto(*reply.lease, to->mutable_lease());
   }
   void operator()(const core::DeregisterReply& reply) const {
     auto* to = out->mutable_deregistered();
@@ -54,7 +36,7 @@ struct Encoder {
     REGISTRYD_CHECK(read, "a record of this build cannot be read by it");
   }
   void operator()(const core::LeaseReply& reply) const {
-    PutLease(reply.lease, out->mutable_lease());
+    LeaseToProto(reply.lease, out->mutable_lease());
   }
   void operator()(const core::CountReply& reply) const {
     out->mutable_counted()->set_count(reply.count);
@@ -63,18 +45,10 @@ struct Encoder {
   void operator()(const core::MaintenanceReply& reply) const {
     auto* to = out->mutable_maintenance();
     to->set_count(reply.count);
-    if (!reply.override_) return;
-    to->mutable_entry()->set_target(reply.override_->target);
-    to->mutable_entry()->set_owner(reply.override_->owner);
-    to->mutable_entry()->set_reason(reply.override_->reason);
-    to->mutable_entry()->set_since_ms(reply.override_->since_ms);
-    to->mutable_entry()->set_until_ms(reply.override_->until_ms);
+    if (reply.override_) OverrideToProto(*reply.override_, to->mutable_entry());
   }
   void operator()(const core::ServiceReply& reply) const {
-    std::string bytes;
-    EncodeServiceRecord(*reply.record, &bytes);
-    const bool read = out->mutable_service()->ParseFromString(bytes);
-    REGISTRYD_CHECK(read, "a record of this build cannot be read by it");
+    ServiceToProto(*reply.record, out->mutable_service());
   }
 };
 
@@ -103,7 +77,7 @@ absl::StatusOr<ForwardedReply> DecodeReply(std::string_view bytes) {
       for (const uint64_t incarnation : from.registered().incarnations()) {
         reply.incarnations.emplace_back(incarnation);
       }
-      if (from.registered().has_lease()) reply.lease = TakeLease(from.registered().lease());
+      if (from.registered().has_lease()) reply.lease = LeaseFromProto(from.registered().lease());
       out.reply.value = std::move(reply);
       break;
     }
@@ -120,7 +94,7 @@ absl::StatusOr<ForwardedReply> DecodeReply(std::string_view bytes) {
       break;
     }
     case AppliedReply::kLease:
-      out.reply.value = core::LeaseReply{TakeLease(from.lease())};
+      out.reply.value = core::LeaseReply{LeaseFromProto(from.lease())};
       break;
     case AppliedReply::kCounted:
       out.reply.value = core::CountReply{from.counted().count(), from.counted().left()};
@@ -128,15 +102,13 @@ absl::StatusOr<ForwardedReply> DecodeReply(std::string_view bytes) {
     case AppliedReply::kMaintenance: {
       core::MaintenanceReply reply{nullptr, from.maintenance().count()};
       if (from.maintenance().has_entry()) {
-        const internal::v1::Override& entry = from.maintenance().entry();
-        reply.override_ = std::make_shared<const core::Override>(core::Override{
-            entry.target(), entry.owner(), entry.reason(), entry.since_ms(), entry.until_ms()});
+        reply.override_ = OverrideFromProto(from.maintenance().entry());
       }
       out.reply.value = std::move(reply);
       break;
     }
     case AppliedReply::kService: {
-      auto record = DecodeServiceRecord(from.service().SerializeAsString());
+      auto record = ServiceFromProto(from.service());
       if (!record.ok()) return record.status();
       out.reply.value = core::ServiceReply{*std::move(record)};
       break;
