@@ -154,7 +154,7 @@ std::string LoadJson(const std::string& what, const LoadResult& result) {
                                  {"p99_ms", absl::ToDoubleMilliseconds(result.p99)},
                                  {"worst_ms", absl::ToDoubleMilliseconds(result.worst)}};
   if (result.errors != 0) json["first_error"] = std::string(result.first_error.message());
-  return json.dump() + "\n";
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace registry::cli

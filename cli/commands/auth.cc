@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/arguments.h"
 #include "cli/commands/commands.h"
-#include "nlohmann/json.hpp"
+#include "cli/output/operator_output.h"
 
 namespace registry::cli {
 namespace {
@@ -38,12 +38,7 @@ ExitCode Check(const Options& options, Session& session) {
   absl::StatusOr<AccessAnswer> answer = (*admin)->CheckAccess(query);
   if (!answer.ok()) return console.Fail(answer.status());
   const ExitCode code = answer->allowed ? ExitCode::kOk : ExitCode::kError;
-  if (session.json()) {
-    const nlohmann::ordered_json json{
-        {"allowed", answer->allowed}, {"identity", answer->identity}, {"why", answer->why}};
-    return console.Print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n",
-                         code);
-  }
+  if (session.json()) return console.Print(AccessJson(*answer), code);
   return console.Print(absl::StrCat(answer->allowed ? "allowed: " : "denied: ", answer->why, "\n"),
                        code);
 }

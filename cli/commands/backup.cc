@@ -37,7 +37,8 @@ void AddBackup(CLI::App& app, Action* action) {
   command->footer(kFooter);
   command->add_option("FILE", options->file, "Where to")->required();
   command->add_option("--minutes", options->minutes, "Give up after so many minutes")
-      ->check(CLI::Range(1, 24 * 60));
+      ->check(CLI::Range(1, 24 * 60))
+      ->capture_default_str();
   command->callback([action, options] {
     *action = [options](Session& session) { return Run(session, *options); };
   });

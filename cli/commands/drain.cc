@@ -62,7 +62,7 @@ void AddDrain(CLI::App& app, Action* action) {
       app.add_subcommand("drain", "Take an instance out, and wait until its callers know");
   command->add_option("instance", options->instance, "SERVICE/ID or NAMESPACE/SERVICE/ID")
       ->required();
-  command->add_option("--wait", options->wait, "How long to wait for the subscribers, at most 10m")
+  command->add_option("--wait", options->wait, "How long to wait for the subscribers")
       ->type_name("DURATION")
       ->capture_default_str();
   command->add_option("--message", options->message, "Why, for people; up to 256 characters");

@@ -49,7 +49,7 @@ ExitCode Release(const ReleaseOptions& options, Session& session) {
   if (!admin.ok()) return console.Usage(admin.status());
   absl::StatusOr<uint64_t> released = (*admin)->ReleaseGuard(target);
   if (!released.ok()) return console.Fail(released.status());
-  if (session.json()) return console.Print(absl::StrCat("{\n  \"released\": ", *released, "\n}\n"));
+  if (session.json()) return console.Print(ReleasedJson(*released));
   return console.Print(absl::StrCat("released ", *released, " instances\n"));
 }
 

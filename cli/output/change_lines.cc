@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "cli/arguments.h"
+#include "cli/output/cells.h"
 #include "cli/output/json.h"
 #include "cli/output/table.h"
 
@@ -38,12 +38,9 @@ std::string ChangeLines(const ViewChange& change) {
                                 change.resync_reason));
   }
   for (const InstancePtr& instance : change.changed) {
-    const std::string endpoints = absl::StrJoin(
-        instance->spec.endpoints, ",",
-        [](std::string* out, const Endpoint& one) { absl::StrAppend(out, EndpointText(one)); });
-    absl::StrAppend(&text,
-                    Line(absl::StrCat(instance->changed_revision), EventOf(change, *instance),
-                         InstanceName(instance->spec), HealthWord(instance->health), endpoints));
+    absl::StrAppend(&text, Line(absl::StrCat(instance->changed_revision),
+                                EventOf(change, *instance), InstanceName(instance->spec),
+                                HealthWord(instance->health), EndpointsCell(*instance)));
   }
   for (const InstancePtr& instance : change.gone) {
     absl::StrAppend(&text, Line(absl::StrCat(change.view->revision), "gone",

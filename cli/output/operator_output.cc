@@ -1,18 +1,12 @@
 #include "cli/output/operator_output.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
+#include "cli/output/cells.h"
 #include "cli/output/json_parts.h"
 #include "cli/output/table.h"
 
 namespace registry::cli {
 namespace {
-
-std::string TimeText(int64_t ms) {
-  return ms == 0 ? ""
-                 : absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixMillis(ms),
-                                    absl::UTCTimeZone());
-}
 
 Json ToJson(const Maintenance& entry) {
   return {{"namespace", entry.target.ns},
@@ -41,13 +35,13 @@ std::string GuardTable(const GuardStatus& status) {
   }
   if (status.registry_since_ms != 0) {
     absl::StrAppend(&out, "The guard of the whole registry holds since ",
-                    TimeText(status.registry_since_ms), ".\n");
+                    TimeCell(status.registry_since_ms), ".\n");
   }
   if (status.services.empty()) return out + "The guard holds nothing.\n";
   Table table({"SERVICE", "SUSPECT", "PASSING", "LEFT", "SINCE"});
   for (const HeldService& held : status.services) {
     table.AddRow({TargetText({.ns = held.ns, .service = held.service}), absl::StrCat(held.suspect),
-                  absl::StrCat(held.passing), absl::StrCat(held.left), TimeText(held.since_ms)});
+                  absl::StrCat(held.passing), absl::StrCat(held.left), TimeCell(held.since_ms)});
   }
   return out + table.ToText();
 }
@@ -74,12 +68,14 @@ std::string GuardJson(const GuardStatus& status) {
                      {"expected", status.intake_expected}}}});
 }
 
+std::string ReleasedJson(uint64_t instances) { return JsonText({{"released", instances}}); }
+
 std::string MaintenanceTable(const std::vector<Maintenance>& entries) {
   if (entries.empty()) return "Nothing is in maintenance.\n";
   Table table({"TARGET", "OWNER", "SINCE", "UNTIL", "REASON"});
   for (const Maintenance& entry : entries) {
-    table.AddRow({TargetText(entry.target), Printable(entry.owner), TimeText(entry.since_ms),
-                  TimeText(entry.until_ms), Printable(entry.reason)});
+    table.AddRow({TargetText(entry.target), Printable(entry.owner), TimeCell(entry.since_ms),
+                  TimeCell(entry.until_ms), Printable(entry.reason)});
   }
   return table.ToText();
 }
@@ -100,6 +96,11 @@ std::string ServiceSettingsJson(const ServiceSettings& settings) {
   return JsonText({{"namespace", settings.ns},
                    {"service", settings.service},
                    {"min_healthy", settings.min_healthy}});
+}
+
+std::string AccessJson(const AccessAnswer& answer) {
+  return JsonText(
+      {{"allowed", answer.allowed}, {"identity", answer.identity}, {"why", answer.why}});
 }
 
 }  // namespace registry::cli

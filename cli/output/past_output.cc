@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "cli/arguments.h"
+#include "cli/output/cells.h"
 #include "cli/output/json.h"
 #include "cli/output/json_parts.h"
 #include "cli/output/table.h"
@@ -14,22 +15,12 @@
 namespace registry::cli {
 namespace {
 
-std::string LabelsText(const Instance& instance) {
-  return absl::StrJoin(instance.spec.labels, ",", absl::PairFormatter("="));
-}
-
-std::string EndpointsText(const Instance& instance) {
-  return absl::StrJoin(instance.spec.endpoints, ",", [](std::string* out, const Endpoint& one) {
-    absl::StrAppend(out, EndpointText(one));
-  });
-}
-
 // "health passing -> draining, weight 1 -> 5": what differs, in words.
 std::string WhatChanged(const std::optional<Instance>& before,
                         const std::optional<Instance>& after) {
   if (!before && !after) return "";
-  if (!before) return absl::StrCat("+ ", HealthWord(after->health), " ", EndpointsText(*after));
-  if (!after) return absl::StrCat("- ", HealthWord(before->health), " ", EndpointsText(*before));
+  if (!before) return absl::StrCat("+ ", HealthWord(after->health), " ", EndpointsCell(*after));
+  if (!after) return absl::StrCat("- ", HealthWord(before->health), " ", EndpointsCell(*before));
   std::vector<std::string> parts;
   const auto compare = [&parts](const char* what, const std::string& was, const std::string& is) {
     if (was != is) {
@@ -39,9 +30,9 @@ std::string WhatChanged(const std::optional<Instance>& before,
   };
   if (before->incarnation != after->incarnation) parts.push_back("a new life");
   compare("health", HealthWord(before->health), HealthWord(after->health));
-  compare("endpoints", EndpointsText(*before), EndpointsText(*after));
+  compare("endpoints", EndpointsCell(*before), EndpointsCell(*after));
   compare("version", before->spec.version, after->spec.version);
-  compare("labels", LabelsText(*before), LabelsText(*after));
+  compare("labels", LabelsCell(*before), LabelsCell(*after));
   compare("zone", before->spec.zone, after->spec.zone);
   compare("weight", absl::StrCat(before->spec.weight), absl::StrCat(after->spec.weight));
   compare("message", before->message, after->message);

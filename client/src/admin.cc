@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/local/convert.h"
+#include "client/src/ask.h"
 #include "client/src/client_core.h"
 #include "registry/v1/access.grpc.pb.h"
 #include "registry/v1/administration.grpc.pb.h"
@@ -172,11 +173,8 @@ absl::StatusOr<LogLevel> Admin::SetLogLevel(const std::string& level) {
   v1::SetLogLevelRequest request;
   request.set_level(level);
   v1::SetLogLevelResponse response;
-  const absl::Status status = core_->servers().Call(
-      {.name = "SetLogLevel", .timeout = core_->timeout()},
-      [&](const Server& server, grpc::ClientContext* context) {
-        return v1::Node::NewStub(server.channel)->SetLogLevel(context, request, &response);
-      });
+  const absl::Status status = Ask<v1::Node>(
+      *core_, "SetLogLevel", false, &v1::Node::StubInterface::SetLogLevel, request, &response);
   if (!status.ok()) return status;
   return LogLevel{.node = response.node(), .level = response.level(), .before = response.before()};
 }
@@ -188,11 +186,8 @@ absl::StatusOr<AccessAnswer> Admin::CheckAccess(const AccessQuery& query) {
   request.set_namespace_(query.ns);
   request.set_service(query.service);
   v1::CheckAccessResponse response;
-  const absl::Status status = core_->servers().Call(
-      {.name = "CheckAccess", .timeout = core_->timeout()},
-      [&](const Server& server, grpc::ClientContext* context) {
-        return v1::Access::NewStub(server.channel)->Check(context, request, &response);
-      });
+  const absl::Status status = Ask<v1::Access>(
+      *core_, "CheckAccess", false, &v1::Access::StubInterface::Check, request, &response);
   if (!status.ok()) return status;
   return AccessAnswer{response.allowed(), response.why(), response.identity()};
 }
@@ -204,11 +199,9 @@ absl::Status Admin::ChangeMember(const MemberChangeOptions& options) {
   request.set_address(options.address);
   request.set_force(options.force);
   v1::ChangeMemberResponse response;
-  return core_->servers().Call({.name = "ChangeMember", .timeout = core_->timeout(), .write = true},
-                               [&](const Server& server, grpc::ClientContext* context) {
-                                 return v1::Administration::NewStub(server.channel)
-                                     ->ChangeMember(context, request, &response);
-                               });
+  return Ask<v1::Administration>(*core_, "ChangeMember", true,
+                                 &v1::Administration::StubInterface::ChangeMember, request,
+                                 &response);
 }
 
 absl::StatusOr<uint64_t> Admin::Backup(const std::string& path, absl::Duration timeout) {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "client/local/convert.h"
+#include "client/src/ask.h"
 #include "client/src/client_core.h"
 #include "registry/admin.h"
 #include "registry/v1/operator.grpc.pb.h"
@@ -33,15 +34,6 @@ ServiceSettings ToSettings(const v1::ServiceSettings& settings) {
           .min_healthy = settings.min_healthy()};
 }
 
-// `call(stub, context)` is one try.
-template <class Call>
-absl::Status Ask(ClientCore& core, const char* name, bool write, Call call) {
-  return core.servers().Call({.name = name, .timeout = core.timeout(), .write = write},
-                             [&](const Server& server, grpc::ClientContext* context) {
-                               return call(*v1::Operator::NewStub(server.channel), context);
-                             });
-}
-
 }  // namespace
 
 absl::StatusOr<MaintenanceResult> Admin::SetMaintenance(const OperatorTarget& target,
@@ -55,9 +47,8 @@ absl::StatusOr<MaintenanceResult> Admin::SetMaintenance(const OperatorTarget& ta
   request.set_force(options.force);
   v1::SetMaintenanceResponse response;
   const absl::Status status =
-      Ask(*core_, "SetMaintenance", true, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.SetMaintenance(context, request, &response);
-      });
+      Ask<v1::Operator>(*core_, "SetMaintenance", true,
+                        &v1::Operator::StubInterface::SetMaintenance, request, &response);
   if (!status.ok()) return status;
   return MaintenanceResult{.revision = response.revision(),
                            .maintenance = ToMaintenance(response.entry()),
@@ -70,9 +61,8 @@ absl::StatusOr<MaintenanceResult> Admin::EndMaintenance(const OperatorTarget& ta
   *request.mutable_target() = ToProto(target);
   v1::EndMaintenanceResponse response;
   const absl::Status status =
-      Ask(*core_, "EndMaintenance", true, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.EndMaintenance(context, request, &response);
-      });
+      Ask<v1::Operator>(*core_, "EndMaintenance", true,
+                        &v1::Operator::StubInterface::EndMaintenance, request, &response);
   if (!status.ok()) return status;
   return MaintenanceResult{.revision = response.revision(),
                            .maintenance = {.target = target},
@@ -88,9 +78,8 @@ absl::StatusOr<std::vector<Maintenance>> Admin::ListMaintenance(const std::strin
   do {
     v1::ListMaintenanceResponse response;
     const absl::Status status =
-        Ask(*core_, "ListMaintenance", false, [&](auto& stub, grpc::ClientContext* context) {
-          return stub.ListMaintenance(context, request, &response);
-        });
+        Ask<v1::Operator>(*core_, "ListMaintenance", false,
+                          &v1::Operator::StubInterface::ListMaintenance, request, &response);
     if (!status.ok()) return status;
     for (const v1::MaintenanceEntry& entry : response.entries()) {
       all.push_back(ToMaintenance(entry));
@@ -108,10 +97,8 @@ absl::StatusOr<ServiceSettings> Admin::SetMinHealthy(const OperatorTarget& servi
   request.set_service(service.service);
   request.set_min_healthy(min_healthy);
   v1::SetServiceResponse response;
-  const absl::Status status =
-      Ask(*core_, "SetService", true, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.SetService(context, request, &response);
-      });
+  const absl::Status status = Ask<v1::Operator>(
+      *core_, "SetService", true, &v1::Operator::StubInterface::SetService, request, &response);
   if (!status.ok()) return status;
   return ToSettings(response.settings());
 }
@@ -121,10 +108,8 @@ absl::StatusOr<ServiceSettings> Admin::GetService(const OperatorTarget& service)
   request.set_namespace_(service.ns);
   request.set_service(service.service);
   v1::GetServiceResponse response;
-  const absl::Status status =
-      Ask(*core_, "GetService", false, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.GetService(context, request, &response);
-      });
+  const absl::Status status = Ask<v1::Operator>(
+      *core_, "GetService", false, &v1::Operator::StubInterface::GetService, request, &response);
   if (!status.ok()) return status;
   return ToSettings(response.settings());
 }
@@ -132,9 +117,8 @@ absl::StatusOr<ServiceSettings> Admin::GetService(const OperatorTarget& service)
 absl::StatusOr<GuardStatus> Admin::Guard() {
   v1::ListGuardResponse response;
   const absl::Status status =
-      Ask(*core_, "ListGuard", false, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.ListGuard(context, v1::ListGuardRequest(), &response);
-      });
+      Ask<v1::Operator>(*core_, "ListGuard", false, &v1::Operator::StubInterface::ListGuard,
+                        v1::ListGuardRequest(), &response);
   if (!status.ok()) return status;
   GuardStatus out;
   out.info = ToInfo(response.info());
@@ -164,10 +148,8 @@ absl::StatusOr<uint64_t> Admin::ReleaseGuard(const std::optional<OperatorTarget>
     request.set_service(service->service);
   }
   v1::ReleaseGuardResponse response;
-  const absl::Status status =
-      Ask(*core_, "ReleaseGuard", true, [&](auto& stub, grpc::ClientContext* context) {
-        return stub.ReleaseGuard(context, request, &response);
-      });
+  const absl::Status status = Ask<v1::Operator>(
+      *core_, "ReleaseGuard", true, &v1::Operator::StubInterface::ReleaseGuard, request, &response);
   if (!status.ok()) return status;
   return response.released();
 }

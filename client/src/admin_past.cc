@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "client/local/convert.h"
+#include "client/src/ask.h"
 #include "client/src/calls.h"
 #include "client/src/client_core.h"
 #include "registry/admin.h"
@@ -34,19 +35,6 @@ v1::Moment ToProto(const Moment& moment) {
   return message;
 }
 
-// One call of a service, on the first server that answers.
-template <class Service, class Request, class Response>
-absl::Status Ask(ClientCore& core, const char* name, Clock::duration timeout, bool write,
-                 grpc::Status (Service::StubInterface::*method)(grpc::ClientContext*,
-                                                                const Request&, Response*),
-                 const Request& request, Response* response) {
-  return core.servers().Call({.name = name, .timeout = timeout, .write = write},
-                             [&](const Server& server, grpc::ClientContext* context) {
-                               const auto stub = Service::NewStub(server.channel);
-                               return ((*stub).*method)(context, request, response);
-                             });
-}
-
 }  // namespace
 
 absl::StatusOr<ChangesResult> Admin::ListChanges(const ChangesQuery& query) {
@@ -60,9 +48,8 @@ absl::StatusOr<ChangesResult> Admin::ListChanges(const ChangesQuery& query) {
     const size_t left = query.limit == 0 ? kPage : query.limit - result.changes.size();
     request.set_page_size(static_cast<uint32_t>(std::min<size_t>(left, kPage)));
     v1::ListChangesResponse response;
-    const absl::Status status =
-        Ask<v1::History>(*core_, "ListChanges", core_->timeout(), false,
-                         &v1::History::StubInterface::ListChanges, request, &response);
+    const absl::Status status = Ask<v1::History>(
+        *core_, "ListChanges", false, &v1::History::StubInterface::ListChanges, request, &response);
     if (!status.ok()) return status;
     for (const v1::Change& change : response.changes()) result.changes.push_back(ToChange(change));
     result.info = ToInfo(response.info());
@@ -83,9 +70,8 @@ absl::StatusOr<PastLookup> Admin::LookupPast(const LookupQuery& query, const Mom
   *request.mutable_lookup() = registry::ToProto(query);
   *request.mutable_at() = ToProto(at);
   v1::LookupPastResponse response;
-  const absl::Status status =
-      Ask<v1::History>(*core_, "LookupPast", core_->timeout(), false,
-                       &v1::History::StubInterface::LookupPast, request, &response);
+  const absl::Status status = Ask<v1::History>(
+      *core_, "LookupPast", false, &v1::History::StubInterface::LookupPast, request, &response);
   if (!status.ok()) return status;
   return PastLookup{.lookup = ToResult(response.lookup()),
                     .revision_time_ms = response.revision_time_ms()};
@@ -99,9 +85,8 @@ absl::StatusOr<DiffResult> Admin::Diff(const std::string& ns, const std::string&
   *request.mutable_from() = ToProto(from);
   *request.mutable_to() = ToProto(to);
   v1::DiffResponse response;
-  const absl::Status status =
-      Ask<v1::History>(*core_, "Diff", core_->timeout(), false, &v1::History::StubInterface::Diff,
-                       request, &response);
+  const absl::Status status = Ask<v1::History>(
+      *core_, "Diff", false, &v1::History::StubInterface::Diff, request, &response);
   if (!status.ok()) return status;
   DiffResult result{.info = ToInfo(response.info()),
                     .from_revision = response.from_revision(),
@@ -119,9 +104,8 @@ absl::StatusOr<ExplainResult> Admin::Explain(const LookupQuery& query, const std
   *request.mutable_lookup() = registry::ToProto(query);
   request.set_id(id);
   v1::ExplainResponse response;
-  const absl::Status status =
-      Ask<v1::History>(*core_, "Explain", core_->timeout(), false,
-                       &v1::History::StubInterface::Explain, request, &response);
+  const absl::Status status = Ask<v1::History>(
+      *core_, "Explain", false, &v1::History::StubInterface::Explain, request, &response);
   if (!status.ok()) return status;
   ExplainResult result{.info = ToInfo(response.info())};
   for (const auto& message : response.verdicts()) {
@@ -144,7 +128,7 @@ absl::StatusOr<SubscribersResult> Admin::ListSubscribers(const std::string& ns,
   request.set_service(service);
   v1::ListSubscribersResponse response;
   const absl::Status status =
-      Ask<v1::Subscribers>(*core_, "ListSubscribers", core_->timeout(), false,
+      Ask<v1::Subscribers>(*core_, "ListSubscribers", false,
                            &v1::Subscribers::StubInterface::ListSubscribers, request, &response);
   if (!status.ok()) return status;
   SubscribersResult result{.info = ToInfo(response.info())};
