@@ -74,12 +74,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine, pu
 
   // Everything appended so far reaches the disk, and the driver hears of it.
   void Sync() {
-    while (!writes.empty()) {
-      auto [first, entries, done] = std::move(writes.front());
-      writes.pop_front();
-      disk.Append(first, entries);
-      std::move(done)();
-    }
+    WriteAll();
     for (const uint64_t write : std::exchange(persisted, {})) driver->Persisted(write);
     driver->EndRound();
   }
@@ -173,7 +168,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine, pu
     ++cuts;
   }
   void Install(const SnapshotRecord& record, uint64_t generation) override {
-    Sync();
+    WriteAll();  // of which the driver hears later
     view.Install(record, generation);
     disk.Install(record, generation);
   }
@@ -228,6 +223,15 @@ class DriverHarness : public LogStore, public Transport, public StateMachine, pu
   bool has_space = true;
 
  private:
+  void WriteAll() {
+    while (!writes.empty()) {
+      auto [first, entries, done] = std::move(writes.front());
+      writes.pop_front();
+      disk.Append(first, entries);
+      std::move(done)();
+    }
+  }
+
   struct Write {
     LogIndex first;
     std::vector<LogEntry> entries;
