@@ -14,6 +14,7 @@
 #include <deque>
 #include <future>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -55,11 +56,16 @@ class FakePeerCalls final : public consensus::PeerCalls {
     EXPECT_EQ(call.method, method);
     return call;
   }
-  absl::StatusOr<std::string> Ask(const std::string& method, std::string body) {
-    std::promise<absl::StatusOr<std::string>> answer;
+  // What the handler answers, now or later.
+  std::future<absl::StatusOr<std::string>> BeginAsk(const std::string& method, std::string body) {
+    auto answer = std::make_shared<std::promise<absl::StatusOr<std::string>>>();
+    auto future = answer->get_future();
     handlers_.at(method)({NodeId(99), "asker", std::move(body)},
-                         [&answer](absl::StatusOr<std::string> got) { answer.set_value(got); });
-    return answer.get_future().get();
+                         [answer](absl::StatusOr<std::string> got) { answer->set_value(got); });
+    return future;
+  }
+  absl::StatusOr<std::string> Ask(const std::string& method, std::string body) {
+    return BeginAsk(method, std::move(body)).get();
   }
 
  private:
