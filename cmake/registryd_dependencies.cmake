@@ -10,6 +10,7 @@ find_package(Boost 1.81 REQUIRED)  # headers: Asio and Beast
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 
 find_library(REGISTRYD_ROCKSDB rocksdb REQUIRED)
 add_library(registryd_rocksdb INTERFACE)
