@@ -5,12 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "registry/v1/history.grpc.pb.h"
@@ -267,16 +269,36 @@ TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
   for (auto& client : clients) {
     ASSERT_TRUE(client->WaitUntilWhole());
   }
+  // From several hands, so that they come faster than pages are made for so few.
   constexpr int kFlaps = 1'000;
-  for (int i = 0; i < kFlaps; ++i) {
-    registry::v1::SetHealthRequest request;
-    request.mutable_instance()->set_service("web");
-    request.mutable_instance()->set_id("i-1");
-    request.set_health(i % 2 == 0 ? registry::v1::HEALTH_CRITICAL : registry::v1::HEALTH_PASSING);
-    registry::v1::SetHealthResponse response;
-    ASSERT_TRUE(stubs_->SetHealth(request, &response).ok());
-    revision_ = response.revision();
+  constexpr int kHands = 8;
+  std::vector<std::thread> hands;
+  std::atomic<int> refused{0};
+  for (int hand = 0; hand < kHands; ++hand) {
+    hands.emplace_back([&] {
+      Stubs stubs(daemon_.address());
+      for (int i = 0; i < kFlaps / kHands; ++i) {
+        registry::v1::SetHealthRequest request;
+        request.mutable_instance()->set_service("web");
+        request.mutable_instance()->set_id("i-1");
+        request.set_health(i % 2 == 0 ? registry::v1::HEALTH_CRITICAL
+                                      : registry::v1::HEALTH_PASSING);
+        registry::v1::SetHealthResponse response;
+        if (!stubs.SetHealth(request, &response).ok()) ++refused;
+      }
+    });
   }
+  for (std::thread& hand : hands) hand.join();
+  ASSERT_EQ(refused, 0);
+  registry::v1::SetHealthRequest last;
+  last.mutable_instance()->set_service("web");
+  last.mutable_instance()->set_id("i-1");
+  last.set_health(registry::v1::HEALTH_CRITICAL);
+  registry::v1::SetHealthResponse response;
+  ASSERT_TRUE(stubs_->SetHealth(last, &response).ok());
+  last.set_health(registry::v1::HEALTH_PASSING);
+  ASSERT_TRUE(stubs_->SetHealth(last, &response).ok());
+  revision_ = response.revision();
   for (auto& client : clients) {
     ASSERT_TRUE(WaitFor([&] {
       return client->Look(

@@ -43,11 +43,11 @@ TEST(Pace, AStormWidensTheWindowAndCalmNarrowsIt) {
   EXPECT_LT(run.told, 80);
   EXPECT_GT(run.told, 40);
   EXPECT_LE(run.longest_ms, 250);
-  EXPECT_EQ(pace.window_ms(), 220);
+  EXPECT_EQ(pace.window_ms(), 250);
   // The first change after it is told at once, and soon all are.
   EXPECT_LE(pace.Due(), 21'000);
   EXPECT_EQ(Storm(pace, 21'000, 500, 3, 10'000).longest_ms, 0);
-  EXPECT_LE(pace.window_ms(), 55);
+  EXPECT_LE(pace.window_ms(), 63);
   EXPECT_EQ(Storm(pace, 30'000, 100, 10, 10'000).told, 10);
   EXPECT_EQ(pace.window_ms(), 0);
 }
@@ -62,8 +62,8 @@ TEST(Pace, TheFirstChangesOfAStormAreToldAtOnce) {
 TEST(Pace, AFewSubscribersWaitLess) {
   Pace pace;
   const Told run = Storm(pace, 1'000, 2, 5'000, 3);
-  EXPECT_LE(run.longest_ms, 20);
-  EXPECT_LT(run.told, 1'000);
+  EXPECT_LE(run.longest_ms, 3);
+  EXPECT_LT(run.told, 3'500);
 }
 
 }  // namespace
