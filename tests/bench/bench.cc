@@ -1,8 +1,10 @@
 #include "tests/bench/bench.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include "registry/v1/discovery.pb.h"
 #include "registry/v1/registration.pb.h"
 #include "tests/support/cluster.h"
 
@@ -187,6 +189,16 @@ std::string RegisterMessage(const std::string& service, uint64_t first, size_t c
     request.mutable_lease()->set_ttl_ms(3'600'000);
   }
   return request.SerializeAsString();
+}
+
+uint64_t NewestChange(std::string_view message) {
+  registry::v1::WatchResponse response;
+  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return 0;
+  uint64_t newest = 0;
+  for (const registry::v1::Instance& instance : response.changes().changed()) {
+    newest = std::max<uint64_t>(newest, instance.spec().weight());
+  }
+  return newest;
 }
 
 std::string SpecValue(const std::string& service, uint64_t n) {

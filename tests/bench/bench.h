@@ -79,17 +79,22 @@ std::string InstanceId(uint64_t n);
 // `count` instances, numbered from `first`, in one call. `lease` 0: permanent.
 std::string RegisterMessage(const std::string& service, uint64_t first, size_t count,
                             uint64_t lease = kLease, size_t data_bytes = 0);
+// The newest of the changes in a watch's message, where each change gives its instance its number as
+// weight; 0: it has none.
+uint64_t NewestChange(std::string_view message);
 std::string SpecValue(const std::string& service, uint64_t n);
 
 // The methods of registryd that are driven.
 inline constexpr char kLookup[] = "/registry.v1.Discovery/Lookup";
 inline constexpr char kBatchLookup[] = "/registry.v1.Discovery/BatchLookup";
 inline constexpr char kRegister[] = "/registry.v1.Registration/Register";
+inline constexpr char kDeregister[] = "/registry.v1.Registration/Deregister";
 inline constexpr char kUpdate[] = "/registry.v1.Registration/Update";
 inline constexpr char kGrant[] = "/registry.v1.Lease/Grant";
 inline constexpr char kKeepAlive[] = "/registry.v1.Lease/KeepAlive";
 inline constexpr char kEtcdRange[] = "/etcdserverpb.KV/Range";
 inline constexpr char kEtcdPut[] = "/etcdserverpb.KV/Put";
+inline constexpr char kEtcdDelete[] = "/etcdserverpb.KV/DeleteRange";
 inline constexpr char kEtcdTxn[] = "/etcdserverpb.KV/Txn";
 inline constexpr char kEtcdGrant[] = "/etcdserverpb.Lease/LeaseGrant";
 inline constexpr char kEtcdKeepAlive[] = "/etcdserverpb.Lease/LeaseKeepAlive";
@@ -101,8 +106,10 @@ void Registrations(Bench& bench);
 void Batches(Bench& bench);
 void Renewals(Bench& bench);
 void Watches(Bench& bench);
+void Storms(Bench& bench);    // many changes to many watchers
+void Mixed(Bench& bench);     // a data centre on an ordinary day
 void Security(Bench& bench);  // plain text, certificates, tokens
 void Expiries(Bench& bench);  // many leases that fall silent at once
-void Growths(Bench& bench);  // restart time and memory over the number of instances
+void Growths(Bench& bench);   // restart time and memory over the number of instances
 
 }  // namespace registryd::bench

@@ -107,6 +107,16 @@ class OpenLoop {
 
 }  // namespace
 
+void Summarize(std::vector<float>* micros, double seconds, Measured* measured) {
+  std::sort(micros->begin(), micros->end());
+  measured->operations = micros->size();
+  if (micros->empty()) return;
+  measured->per_second = static_cast<double>(micros->size()) / seconds;
+  measured->p50_us = (*micros)[micros->size() / 2];
+  measured->p99_us = (*micros)[micros->size() * 99 / 100];
+  measured->p999_us = (*micros)[micros->size() * 999 / 1000];
+}
+
 Recorder::Recorder(size_t slots, double seconds)
     : running_(slots),
       end_(SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(
@@ -133,16 +143,10 @@ Measured Recorder::Wait() {
   std::unique_lock lock(mutex_);
   all_ended_.wait(lock, [this] { return running_ == 0; });
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - begin_).count();
-  std::sort(micros_.begin(), micros_.end());
   Measured measured;
   measured.errors = errors_;
   measured.first_error = first_error_;
-  measured.operations = micros_.size();
-  if (micros_.empty()) return measured;
-  measured.per_second = static_cast<double>(micros_.size()) / seconds;
-  measured.p50_us = micros_[micros_.size() / 2];
-  measured.p99_us = micros_[micros_.size() * 99 / 100];
-  measured.p999_us = micros_[micros_.size() * 999 / 1000];
+  Summarize(&micros_, seconds, &measured);
   return measured;
 }
 

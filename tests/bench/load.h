@@ -56,6 +56,7 @@ class Load {
   Measured Frames(const FrameLoad& load, double seconds);
   // Per second: changes that have reached every subscription. Latency: from the call to the last.
   Measured Watch(const WatchLoad& load, double seconds);
+  Stub* stub(size_t n) { return stubs_[n % stubs_.size()].get(); }
   // One call; aborts the bench when it fails.
   std::string Call(const std::string& method, const std::string& request);
   // One call; empty where it fails.

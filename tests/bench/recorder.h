@@ -13,6 +13,9 @@ namespace registryd::bench {
 
 using SteadyClock = std::chrono::steady_clock;
 
+// Sorts the latencies, and fills in what follows from them.
+void Summarize(std::vector<float>* micros, double seconds, Measured* measured);
+
 class Recorder {
  public:
   Recorder(size_t slots, double seconds);

@@ -26,8 +26,9 @@ struct Workload {
   void (*run)(Bench&);
 };
 constexpr Workload kWorkloads[] = {
-    {"lookup", Lookups}, {"register", Registrations}, {"batch", Batches},   {"renew", Renewals},
-    {"watch", Watches},  {"security", Security},      {"expire", Expiries}, {"growth", Growths}};
+    {"lookup", Lookups},  {"register", Registrations}, {"batch", Batches}, {"renew", Renewals},
+    {"watch", Watches},   {"storm", Storms},           {"mixed", Mixed},   {"security", Security},
+    {"expire", Expiries}, {"growth", Growths}};
 
 // The first line of a file that begins with `key`, behind the colon.
 std::string FieldOf(const std::string& file, const std::string& key) {

@@ -3,7 +3,8 @@
 # be had, beside etcd and ZooKeeper, in one run.
 #
 #   tests/bench/run.sh                      all workloads
-#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch security expire growth
+#   tests/bench/run.sh lookup register      some of them: lookup register batch renew watch storm mixed security
+#                                           expire growth
 #   tests/bench/run.sh --without-peers ...  registryd and the do-nothing server only
 #   tests/bench/run.sh --rounds 9 ...       other options of registry_bench: --rounds N --seconds S --largest N
 #   tests/bench/run.sh --smoke              seconds; shows that it works, measures nothing
