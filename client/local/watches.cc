@@ -153,6 +153,7 @@ void Watches::Connect(TimePoint now) {
   worked_ = false;
   v1::WatchRequest hello;
   *hello.mutable_hello() = hello_;
+  hello.mutable_hello()->set_batches(true);
   stream_->Send(std::move(hello));
   for (const auto& [state, watch] : watches_) Subscribe(watch.get());
 }
@@ -179,8 +180,15 @@ void Watches::Unsubscribe(Watch* watch) {
 }
 
 void Watches::OnMessage(const v1::WatchResponse& message) {
-  const TimePoint now = network_->Now();
-  heard_at_ = now;
+  heard_at_ = network_->Now();
+  OnEvent(message);
+  // One that is wrong ends the stream, and with it the numbers of those that follow.
+  for (const v1::WatchResponse& more : message.also()) OnEvent(more);
+  SendAcknowledgements();
+}
+
+void Watches::OnEvent(const v1::WatchResponse& message) {
+  const TimePoint now = heard_at_;
   const auto found = by_number_.find(message.subscription());
   if (found == by_number_.end()) return;  // of an earlier subscription
   Watch* watch = found->second;
@@ -214,7 +222,6 @@ void Watches::OnMessage(const v1::WatchResponse& message) {
   if (*step) on_published_(watch->state);
   if (watch->state->Applied()) {
     Acknowledge(watch, watch->mirror.revision());
-    SendAcknowledgements();
   }
 }
 

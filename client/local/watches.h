@@ -53,6 +53,7 @@ class Watches : private WatchStream::Listener {
   void OnEnd(const absl::Status& status) override;
   void OnSent() override;
 
+  void OnEvent(const v1::WatchResponse& message);
   void Connect(TimePoint now);
   void Close();
   void Subscribe(Watch* watch);

@@ -21,6 +21,8 @@ constexpr int kBeatsAheadMax = 5;
 constexpr size_t kPartInstances = 1'000;
 constexpr size_t kPartBytes = 256 << 10;
 constexpr size_t kClientNameMax = 128;
+// After so many bytes a message of several events ends.
+constexpr size_t kBatchBytes = 64 << 10;
 
 absl::StatusOr<operations::WatchQuery> WatchQueryFromApi(const registry::v1::Subscribe& request) {
   operations::WatchQuery query;
@@ -61,9 +63,10 @@ class WatchCall::Subscription final : public watch::Waker,
     if (queued_.exchange(true)) return;
     if (auto call = call_.lock()) call->Ready(shared_from_this());
   }
-  void Beat() {
+  // True: it has to be queued.
+  bool Beat() {
     beat_due_ = true;
-    Wake();
+    return !queued_.exchange(true);
   }
   // What is watched, as it was permitted. Only once it has begun.
   const watch::Scope* scope() const { return begun_ && scope_ ? &*scope_ : nullptr; }
@@ -216,33 +219,45 @@ void WatchCall::Ready(std::shared_ptr<Subscription> subscription) {
   Wake();
 }
 
-bool WatchCall::Next(grpc::ByteBuffer* out) {
-  writing_since_ms_ = 0;
+std::shared_ptr<const std::string> WatchCall::NextEvent(std::string* header) {
   for (;;) {
     std::shared_ptr<Subscription> subscription;
     {
       MutexLock lock(mutex_);
-      if (ready_.empty()) return false;
+      if (ready_.empty()) return nullptr;
       subscription = std::move(ready_.front());
       ready_.pop_front();
     }
     // Whatever happens from here on queues it again.
     subscription->Dequeued();
     bool more = false;
-    const std::shared_ptr<const std::string> bytes = subscription->Next(watches_, &more);
+    std::shared_ptr<const std::string> bytes = subscription->Next(watches_, &more);
     if (more) subscription->Wake();
     if (bytes == nullptr) continue;
-    // Two slices: the subscription's own, and bytes that other streams write too.
-    const grpc::Slice slices[2] = {
-        grpc::Slice(subscription->header()),
-        grpc::Slice(
-            const_cast<char*>(bytes->data()), bytes->size(),
-            [](void* held) { delete static_cast<std::shared_ptr<const std::string>*>(held); },
-            new std::shared_ptr<const std::string>(bytes))};
-    *out = grpc::ByteBuffer(slices, 2);
-    writing_since_ms_ = clock_.MonotonicMs();
-    return true;
+    *header = subscription->header();
+    return bytes;
   }
+}
+
+bool WatchCall::Next(grpc::ByteBuffer* out) {
+  writing_since_ms_ = 0;
+  // Two slices an event: the subscription's own, and bytes that other streams write too.
+  std::vector<grpc::Slice> slices;
+  size_t size = 0;
+  std::string header;
+  while (const std::shared_ptr<const std::string> event = NextEvent(&header)) {
+    slices.emplace_back(slices.empty() ? header : watch::EncodeAlso(header, *event));
+    slices.emplace_back(
+        const_cast<char*>(event->data()), event->size(),
+        [](void* held) { delete static_cast<std::shared_ptr<const std::string>*>(held); },
+        new std::shared_ptr<const std::string>(event));
+    size += header.size() + event->size();
+    if (!batches_ || size >= kBatchBytes) break;
+  }
+  if (slices.empty()) return false;
+  *out = grpc::ByteBuffer(slices.data(), slices.size());
+  writing_since_ms_ = clock_.MonotonicMs();
+  return true;
 }
 
 void WatchCall::OnReadDone(bool ok) {
@@ -288,6 +303,7 @@ void WatchCall::Greet(const registry::v1::Hello& hello) {
     return Close(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT,
                               Text(path, ": at most ", kClientNameMax, " characters")));
   }
+  batches_ = hello.batches();
   if (!hello.client_id().empty()) subscriber_->Hello(hello.client_id(), hello.client_name());
 }
 
@@ -375,7 +391,14 @@ void WatchCall::Beat() {
     }
   });
   if (!permitted.ok()) return Close(ToGrpc(permitted));
-  for (const auto& subscription : all) subscription->Beat();
+  // All of them are there before the stream is woken, so that one message takes them.
+  {
+    MutexLock lock(mutex_);
+    for (auto& subscription : all) {
+      if (subscription->Beat()) ready_.push_back(std::move(subscription));
+    }
+  }
+  Wake();
 }
 
 void WatchCall::OnEnd() {

@@ -1,7 +1,8 @@
 // registry.v1.Discovery.Watch: one stream, many subscriptions.
 //
-// Next takes the subscriptions that have something to say in turn, one message each, so that a busy
-// one does not starve the others. Nothing is queued for a client: a subscription is a cursor. A
+// Next takes the subscriptions that have something to say in turn, one event each, so that a busy
+// one does not starve the others; a client that takes batches gets as many as are ready, up to some
+// 64 KiB, in one message. Nothing is queued for a client: a subscription is a cursor. A
 // client that leaves a write unread for 60 s is cut. Threads: as api/stream_machine.h says.
 #pragma once
 
@@ -43,6 +44,8 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   void OnStart() override { StartRead(&request_); }
   void OnReadDone(bool ok) override;
   bool Next(grpc::ByteBuffer* out) override;
+  // Of the next subscription that has something to say, with what goes before it; null: none has.
+  std::shared_ptr<const std::string> NextEvent(std::string* header);
   void OnEnd() override;
 
   void Handle(const registry::v1::WatchRequest& request);
@@ -61,6 +64,7 @@ class WatchCall final : public StreamMachine<WatchReactor, grpc::ByteBuffer>,
   grpc::ByteBuffer request_;                  // gRPC's between StartRead and OnReadDone
   std::atomic<int64_t> writing_since_ms_{0};  // 0: no write is under way
   std::atomic<bool> ended_{false};
+  std::atomic<bool> batches_{false};  // the client takes several events in a message
 
   Mutex mutex_;
   absl::flat_hash_map<uint64_t, std::shared_ptr<Subscription>> subscriptions_

@@ -15,20 +15,22 @@ using registry::v1::WatchResponse;
 
 constexpr uint32_t kLengthDelimited = 2;
 
-// tag, length of head + elements, head, elements: one message field whose repeated part was encoded
-// before.
-std::string Wrap(int field_number, const std::string& head, const std::string& elements) {
+// tag, length of head + elements, head: what goes before the elements of one message field whose
+// repeated part was encoded before.
+std::string Head(int field_number, std::string_view head, size_t elements, size_t reserve) {
   std::string out;
-  out.reserve(head.size() + elements.size() + 16);
+  out.reserve(head.size() + reserve + 16);
   {
     google::protobuf::io::StringOutputStream stream(&out);
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.WriteTag((static_cast<uint32_t>(field_number) << 3) | kLengthDelimited);
-    coded.WriteVarint64(head.size() + elements.size());
+    coded.WriteVarint64(head.size() + elements);
   }
-  out += head;
-  out += elements;
-  return out;
+  return out += head;
+}
+
+std::string Wrap(int field_number, const std::string& head, const std::string& elements) {
+  return Head(field_number, head, elements.size(), elements.size()) += elements;
 }
 
 std::string EncodeAlone(const WatchResponse& response) { return response.SerializeAsString(); }
@@ -105,6 +107,10 @@ std::string EncodeSubscription(uint64_t subscription) {
   WatchResponse response;
   response.set_subscription(subscription);
   return EncodeAlone(response);
+}
+
+std::string EncodeAlso(std::string_view subscription, std::string_view event) {
+  return Head(WatchResponse::kAlsoFieldNumber, subscription, event.size(), 0);
 }
 
 }  // namespace registryd::watch

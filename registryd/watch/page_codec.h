@@ -39,5 +39,8 @@ std::string EncodeProgress(Revision revision, uint64_t digest, uint64_t count);
 std::string EncodeEnded(int code, std::string_view message);
 // The `subscription` field, to go before one of the above.
 std::string EncodeSubscription(uint64_t subscription);
+// What goes before `event` where it is not the first of a message: the beginning of an `also` with
+// this `subscription` field.
+std::string EncodeAlso(std::string_view subscription, std::string_view event);
 
 }  // namespace registryd::watch

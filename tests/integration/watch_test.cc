@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -257,6 +258,61 @@ TEST_F(WatchTest, G3AThousandClientsThatReconnectAtOnceGoOnFromWhereTheyStood) {
 
 // One instance that changes all the time is told of in pages that grow, not one by one; and the
 // first change is told at once.
+// A message costs more than what is in it. Who does not say that it takes several gets each alone.
+TEST_F(WatchTest, SubscriptionsOfAStreamAreToldInOneMessageToWhoTakesThat) {
+  constexpr uint64_t kServices = 50;
+  for (uint64_t n = 0; n < kServices; ++n) Register("s-" + std::to_string(n), "i-1");
+  for (const bool batches : {true, false}) {
+    grpc::ClientContext context;
+    const auto stub = registry::v1::Discovery::NewStub(
+        grpc::CreateChannel(daemon_.address(), grpc::InsecureChannelCredentials()));
+    const auto stream = stub->Watch(&context);
+    registry::v1::WatchRequest request;
+    request.mutable_hello()->set_batches(batches);
+    ASSERT_TRUE(stream->Write(request));
+    for (uint64_t n = 0; n < kServices; ++n) {
+      registry::v1::Subscribe& subscribe = *request.mutable_subscribe();
+      subscribe = ServiceScope("s-" + std::to_string(n));
+      subscribe.set_subscription(n + 1);
+      ASSERT_TRUE(stream->Write(request));
+    }
+    // Until each has had its picture and a beat.
+    std::map<uint64_t, int> pictures;
+    std::map<uint64_t, int> beats;
+    int messages = 0;
+    registry::v1::WatchResponse response;
+    const auto take = [&](const registry::v1::WatchResponse& event) {
+      if (event.has_snapshot()) {
+        EXPECT_EQ(event.snapshot().instances_size(), 1);
+        EXPECT_EQ(event.snapshot().instances(0).spec().service(),
+                  "s-" + std::to_string(event.subscription() - 1));
+        ++pictures[event.subscription()];
+      } else {
+        EXPECT_TRUE(event.has_progress()) << event.ShortDebugString();
+        EXPECT_EQ(event.progress().count(), 1u);
+        EXPECT_EQ(pictures[event.subscription()], 1) << "a beat before the picture";
+        ++beats[event.subscription()];
+      }
+    };
+    while (beats.size() < kServices && stream->Read(&response)) {
+      take(response);
+      for (const auto& more : response.also()) take(more);
+      messages += beats.empty() ? 0 : 1;
+      if (!batches) {
+        EXPECT_EQ(response.also_size(), 0);
+      }
+    }
+    EXPECT_EQ(pictures.size(), kServices);
+    ASSERT_EQ(beats.size(), kServices);
+    if (batches) {
+      EXPECT_LT(messages, static_cast<int>(kServices) / 2);
+    } else {
+      EXPECT_GE(messages, static_cast<int>(kServices));
+    }
+    context.TryCancel();
+  }
+}
+
 TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
   Register("web", "i-1");
   Register("web", "i-2");
@@ -276,7 +332,6 @@ TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
   std::atomic<int> refused{0};
   for (int hand = 0; hand < kHands; ++hand) {
     hands.emplace_back([&] {
-      Stubs stubs(daemon_.address());
       for (int i = 0; i < kFlaps / kHands; ++i) {
         registry::v1::SetHealthRequest request;
         request.mutable_instance()->set_service("web");
@@ -284,7 +339,7 @@ TEST_F(WatchTest, G9AFlappingInstanceIsToldInPages) {
         request.set_health(i % 2 == 0 ? registry::v1::HEALTH_CRITICAL
                                       : registry::v1::HEALTH_PASSING);
         registry::v1::SetHealthResponse response;
-        if (!stubs.SetHealth(request, &response).ok()) ++refused;
+        if (!stubs_->SetHealth(request, &response).ok()) ++refused;
       }
     });
   }

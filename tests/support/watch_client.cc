@@ -130,8 +130,9 @@ void WatchClient::Connect() {
   {
     std::lock_guard lock(mutex_);
     if (stream_ != nullptr && !stream_->done()) return;
-    if (!options_.hello.client_id().empty()) {
+    if (options_.batches || !options_.hello.client_id().empty()) {
       *first.emplace_back().mutable_hello() = options_.hello;
+      first.back().mutable_hello()->set_batches(options_.batches);
     }
     registry::v1::Subscribe& subscribe = *first.emplace_back().mutable_subscribe();
     subscribe = options_.subscribe;
@@ -204,6 +205,7 @@ void WatchClient::Taken(const WatchResponse& response, Stream* stream) {
   {
     std::lock_guard lock(mutex_);
     checker_.Take(response);
+    for (const WatchResponse& more : response.also()) checker_.Take(more);
     if (!options_.acknowledge || !checker_.whole()) return;
     request.mutable_acknowledge()->set_subscription(1);
     request.mutable_acknowledge()->set_revision(checker_.revision());

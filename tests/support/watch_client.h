@@ -28,6 +28,7 @@ class WatchClient {
     registry::v1::Subscribe subscribe = {};  // subscription and resume are filled in
     registry::v1::Hello hello = {};          // sent where it has a client_id
     bool acknowledge = false;                // each page, and each beat
+    bool batches = true;                     // takes several events in a message
     bool read = true;                        // false: subscribes and never reads
   };
   explicit WatchClient(Options options);

@@ -100,9 +100,10 @@ class MemoryNetwork : public WatchNetwork {
       }
     }
     if (broken) return open_->listener->OnEnd(absl::UnavailableError("broken"));
-    for (const v1::WatchResponse& message : messages) {
-      if (open_ != nullptr) open_->listener->OnMessage(message);
-    }
+    if (messages.empty() || open_ == nullptr) return;
+    v1::WatchResponse batch = messages.front();
+    for (size_t i = 1; i < messages.size(); ++i) *batch.add_also() = messages[i];
+    open_->listener->OnMessage(batch);
   }
 
   std::map<std::string, uint64_t> acknowledged;  // by service
