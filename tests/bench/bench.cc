@@ -191,14 +191,19 @@ std::string RegisterMessage(const std::string& service, uint64_t first, size_t c
   return request.SerializeAsString();
 }
 
-uint64_t NewestChange(std::string_view message) {
+Seen ReadWatch(std::string_view message) {
   registry::v1::WatchResponse response;
-  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return 0;
-  uint64_t newest = 0;
-  for (const registry::v1::Instance& instance : response.changes().changed()) {
-    newest = std::max<uint64_t>(newest, instance.spec().weight());
-  }
-  return newest;
+  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return {};
+  Seen seen;
+  const auto read = [&seen](const registry::v1::WatchResponse& event) {
+    if (event.snapshot().last()) ++seen.pictures;
+    for (const registry::v1::Instance& instance : event.changes().changed()) {
+      seen.newest = std::max<uint64_t>(seen.newest, instance.spec().weight());
+    }
+  };
+  read(response);
+  for (const auto& more : response.also()) read(more);
+  return seen;
 }
 
 std::string SpecValue(const std::string& service, uint64_t n) {

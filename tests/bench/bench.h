@@ -16,6 +16,7 @@
 #include "tests/bench/load.h"
 #include "tests/bench/report.h"
 #include "tests/bench/servers.h"
+#include "tests/bench/storm.h"
 #include "tests/bench/zookeeper_load.h"
 #include "tests/support/temp_dir.h"
 
@@ -79,9 +80,8 @@ std::string InstanceId(uint64_t n);
 // `count` instances, numbered from `first`, in one call. `lease` 0: permanent.
 std::string RegisterMessage(const std::string& service, uint64_t first, size_t count,
                             uint64_t lease = kLease, size_t data_bytes = 0);
-// The newest of the changes in a watch's message, where each change gives its instance its number as
-// weight; 0: it has none.
-uint64_t NewestChange(std::string_view message);
+// A message of registryd's watch, where each change gives its instance its number as weight.
+Seen ReadWatch(std::string_view message);
 std::string SpecValue(const std::string& service, uint64_t n);
 
 // The methods of registryd that are driven.

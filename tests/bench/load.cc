@@ -62,9 +62,11 @@ class FrameStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
 class Gathering {
  public:
   explicit Gathering(size_t wanted) : wanted_(wanted) {}
-  void Arrived() {
+  void Arrived(size_t count) {
+    if (count == 0) return;
     std::lock_guard lock(mutex_);
-    if (++arrived_ == wanted_) all_.notify_all();
+    arrived_ += count;
+    if (arrived_ >= wanted_) all_.notify_all();
   }
   // False: some subscription never got it.
   bool WaitForAll() {
@@ -88,18 +90,19 @@ class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
       : load_(load), gathering_(gathering), recorder_(recorder) {
     stub->PrepareBidiStreamingCall(&context_, load.method, {}, this);
     StartRead(&response_);
-    Subscribe();
+    subscribe_ = ToBytes(load_.hello);
+    load_.hello.empty() ? Subscribe() : StartWrite(&subscribe_);
     StartCall();
   }
   void OnWriteDone(bool ok) override {
-    if (ok && ++subscribed_ < load_.subscribe.size()) Subscribe();
+    if (ok && subscribed_ < load_.subscribe.size()) Subscribe();
   }
   void OnReadDone(bool ok) override {
     if (!ok) return;
     grpc::Slice slice;
-    if (response_.DumpToSingleSlice(&slice).ok() &&
-        load_.counts({reinterpret_cast<const char*>(slice.begin()), slice.size()})) {
-      gathering_->Arrived();
+    if (response_.DumpToSingleSlice(&slice).ok()) {
+      gathering_->Arrived(
+          load_.counts({reinterpret_cast<const char*>(slice.begin()), slice.size()}));
     }
     StartRead(&response_);
   }
@@ -108,7 +111,7 @@ class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
 
  private:
   void Subscribe() {
-    subscribe_ = ToBytes(load_.subscribe[subscribed_]);
+    subscribe_ = ToBytes(load_.subscribe[subscribed_++]);
     StartWrite(&subscribe_);
   }
 

@@ -39,10 +39,12 @@ struct FrameLoad {
 
 struct WatchLoad {
   std::string method = "/registry.v1.Discovery/Watch";
-  std::vector<std::string> subscribe;  // first messages of each stream, one a subscription
+  std::string hello = {};              // the first message of each stream; empty: none
+  std::vector<std::string> subscribe;  // then these, one a subscription
   size_t streams = 1;
-  // Is this message what a subscription waits for: the answer to `subscribe`, then the change?
-  std::function<bool(std::string_view message)> counts;
+  // How many of what subscriptions wait for is in a message: of the answers to `subscribe`, then of
+  // the change.
+  std::function<size_t(std::string_view message)> counts;
   std::string change_method;  // a unary call that makes one event for every stream
   std::function<std::string(uint64_t)> change;
 };

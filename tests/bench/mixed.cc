@@ -157,7 +157,10 @@ StormLoad Churn(const Sizes& sizes) {
     }
     return messages;
   };
-  load.newest = NewestChange;
+  load.read = ReadWatch;
+  registry::v1::WatchRequest hello;
+  hello.mutable_hello()->set_batches(true);  // as the client library does
+  load.hello = hello.SerializeAsString();
   load.change = [sizes](uint64_t number) {
     const uint64_t n = number * 7'919 % sizes.instances;
     UpdateRequest update;

@@ -1,6 +1,6 @@
 // Watch streams under changes that come at a rate, whether or not the streams keep up.
 //
-//   Measured m = RunStorm(address, {.streams = 1'000, .subscribe = ..., .newest = ..., .change = ...,
+//   Measured m = RunStorm(address, {.streams = 1'000, .subscribe = ..., .read = ..., .change = ...,
 //                                   .rate = 100}, 2.0);
 //
 // Changes are numbered, and carry their number. A latency is counted for each change at each stream:
@@ -23,14 +23,20 @@ struct StormChange {
   std::string request;
 };
 
+// What is in a message of a watch.
+struct Seen {
+  size_t pictures = 0;  // whole ones: the answers to `subscribe`
+  uint64_t newest = 0;  // of the changes; 0: it has none
+};
+
 struct StormLoad {
   std::string watch_method;
   size_t streams = 1;
   size_t channels = 1;
   // First messages of a stream, one a subscription; the first answer to each is not a change.
   std::function<std::vector<std::string>(size_t stream)> subscribe;
-  // Of the changes in a message; 0: it has none.
-  std::function<uint64_t(std::string_view message)> newest;
+  std::string hello;  // before them; empty: none
+  std::function<Seen(std::string_view message)> read;
   // What makes change `number`: calls in this order, of which the last carries the number.
   std::function<std::vector<StormChange>(uint64_t number)> change;
   double rate = 100;

@@ -15,17 +15,17 @@ using namespace registry::v1;  // NOLINT: the messages of the workloads
 
 constexpr size_t kDigits = 10;  // of a change's number at the beginning of etcd's values
 
-uint64_t NewestOfEtcds(std::string_view message) {
+Seen ReadEtcds(std::string_view message) {
   etcd::WatchResponse response;
-  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return 0;
-  uint64_t newest = 0;
+  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return {};
+  Seen seen{.pictures = 1};
   for (const etcd::Event& event : response.events()) {
     const std::string& value = event.kv().value();
     if (value.size() > kDigits) {
-      newest = std::max<uint64_t>(newest, std::stoull(value.substr(0, kDigits)));
+      seen.newest = std::max<uint64_t>(seen.newest, std::stoull(value.substr(0, kDigits)));
     }
   }
-  return newest;
+  return seen;
 }
 
 struct Storm {
@@ -51,7 +51,7 @@ Side Ours(const Server* server, const Storm& storm) {
   load.subscribe = [bytes = subscribe.SerializeAsString()](size_t) {
     return std::vector<std::string>{bytes};
   };
-  load.newest = NewestChange;
+  load.read = ReadWatch;
   load.change = [storm](uint64_t number) {
     const uint64_t n = number % storm.instances;
     std::vector<StormChange> calls;
@@ -88,7 +88,7 @@ Side Etcds(const Server* server, const Storm& storm) {
   load.subscribe = [bytes = subscribe.SerializeAsString()](size_t) {
     return std::vector<std::string>{bytes};
   };
-  load.newest = NewestOfEtcds;
+  load.read = ReadEtcds;
   load.change = [storm](uint64_t number) {
     const uint64_t n = number % storm.instances;
     const std::string digits = std::to_string(number);

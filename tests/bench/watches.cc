@@ -14,8 +14,20 @@ using namespace registry::v1;  // NOLINT: the messages of the workloads
 
 // A subscription's number below 128, then the event's tag: a snapshot or changes count, a progress
 // beat does not.
-bool IsEvent(std::string_view message) {
-  return message.size() > 2 && (message[2] == 0x1a || message[2] == 0x12);
+size_t IsEvent(std::string_view message) {
+  return message.size() > 2 && (message[2] == 0x1a || message[2] == 0x12) ? 1 : 0;
+}
+
+// The same for a message of several events.
+size_t EventsOf(std::string_view message) {
+  WatchResponse response;
+  if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return 0;
+  const auto counts = [](const WatchResponse& event) {
+    return event.has_snapshot() || event.has_changes() ? size_t{1} : size_t{0};
+  };
+  size_t events = counts(response);
+  for (const WatchResponse& more : response.also()) events += counts(more);
+  return events;
 }
 
 size_t Channels(size_t streams) { return std::min<size_t>(20, (streams + 499) / 50); }
@@ -30,8 +42,10 @@ std::string NextUpdate(uint64_t) {
   return update.SerializeAsString();
 }
 
-// `each`: subscriptions of a stream.
-Side Ours(const Server* server, size_t streams, size_t each = 1) {
+// `each`: subscriptions of a stream. `batches`: the client takes several events in a message.
+Side Ours(const Server* server, size_t streams, size_t each = 1, bool batches = false) {
+  registry::v1::WatchRequest hello;
+  hello.mutable_hello()->set_batches(true);
   std::vector<std::string> subscriptions;
   for (size_t number = 1; number <= each; ++number) {
     registry::v1::WatchRequest subscribe;
@@ -42,9 +56,10 @@ Side Ours(const Server* server, size_t streams, size_t each = 1) {
   return {server,
           [=](double seconds) {
             return Load(server->address, Channels(streams))
-                .Watch({.subscribe = subscriptions,
+                .Watch({.hello = batches ? hello.SerializeAsString() : "",
+                        .subscribe = subscriptions,
                         .streams = streams,
-                        .counts = IsEvent,
+                        .counts = batches ? EventsOf : IsEvent,
                         .change_method = kUpdate,
                         .change = NextUpdate},
                        seconds);
@@ -62,7 +77,7 @@ Side Etcds(const Server* server, size_t streams) {
                 .Watch({.method = kEtcdWatch,
                         .subscribe = {bytes},
                         .streams = streams,
-                        .counts = [](std::string_view) { return true; },
+                        .counts = [](std::string_view) { return size_t{1}; },
                         .change_method = kEtcdPut,
                         .change =
                             [](uint64_t n) {
@@ -100,7 +115,7 @@ void Watches(Bench& bench) {
   std::ostringstream shared;
   shared << "one change to " << 100 * each << " subscriptions on 100 streams (messages)";
   bench.Compare(shared.str(), {Ours(&bench.Nothing({{"watch", message}}), 100, each),
-                               Ours(&bench.registryd(), 100, each)});
+                               Ours(&bench.registryd(), 100, each, true)});
 }
 
 }  // namespace registryd::bench
