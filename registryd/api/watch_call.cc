@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "registryd/api/call.h"
 #include "registryd/api/lookup_codec.h"
 #include "registryd/base/check.h"
@@ -242,7 +243,7 @@ std::shared_ptr<const std::string> WatchCall::NextEvent(std::string* header) {
 bool WatchCall::Next(grpc::ByteBuffer* out) {
   writing_since_ms_ = 0;
   // Two slices an event: the subscription's own, and bytes that other streams write too.
-  std::vector<grpc::Slice> slices;
+  absl::InlinedVector<grpc::Slice, 2> slices;
   size_t size = 0;
   std::string header;
   while (const std::shared_ptr<const std::string> event = NextEvent(&header)) {
