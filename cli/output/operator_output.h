@@ -1,5 +1,5 @@
-// What operators' commands answer: guard, maintenance, settings of services, access. Tables for people,
-// JSON for scripts; docs/cli.md promises the shapes of the JSON.
+// What operators' commands answer: guard, maintenance, settings of services, access. Tables for
+// people, JSON for scripts; docs/cli.md promises the shapes of the JSON.
 #pragma once
 
 #include <cstdint>

@@ -8,8 +8,8 @@
 //
 // A sender has one transfer per peer and one chunk of it under way; a receiver takes one transfer,
 // of whoever began last. Disk work is done on the worker. Limits: either side holds one chunk
-// (kSnapshotChunkMax), which travels in pieces of kPieceBytes; the rate is bounded. Errors end the transfer: the driver begins another
-// while the peer still needs one.
+// (kSnapshotChunkMax), which travels in pieces of kPieceBytes; the rate is bounded. Errors end the
+// transfer: the driver begins another while the peer still needs one.
 //
 // Threads: SendSnapshot from the raft thread, handlers from any, everything else on the worker.
 #pragma once

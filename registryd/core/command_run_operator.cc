@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "registryd/base/check.h"
 #include "registryd/base/text.h"
 #include "registryd/core/check_owner.h"
 #include "registryd/core/command_run.h"
@@ -63,8 +64,7 @@ absl::Status CommandRun::CheckMinHealthy(const Deregister& command, std::string*
     if (found && found->health() == Health::kPassing) ++leaving[service];
   }
   for (const auto& [service, count] : leaving) {
-    absl::Status refused = CheckMinHealthy(service, count, command.force, forced);
-    if (!refused.ok()) return refused;
+    RETURN_IF_ERROR(CheckMinHealthy(service, count, command.force, forced));
   }
   return absl::OkStatus();
 }
@@ -87,8 +87,7 @@ absl::Status CommandRun::Do(const SetMaintenance& command) {
           Text("service ", service, " has ", record.of_instances.size(),
                " overrides of single instances; override the service, or end some"));
     }
-    absl::Status full = CheckRoom(record);
-    if (!full.ok()) return full;
+    RETURN_IF_ERROR(CheckRoom(record));
   }
   uint32_t leaving = 0;
   if (InstanceName::IsJoined(target)) {
@@ -98,8 +97,7 @@ absl::Status CommandRun::Do(const SetMaintenance& command) {
     leaving = found->passing;
   }
   std::string evidence = command.reason;
-  absl::Status refused = CheckMinHealthy(service, leaving, command.force, &evidence);
-  if (!refused.ok()) return refused;
+  RETURN_IF_ERROR(CheckMinHealthy(service, leaving, command.force, &evidence));
 
   auto next = std::make_shared<Override>();
   next->target = target;
@@ -129,8 +127,7 @@ absl::Status CommandRun::Do(const EndMaintenance& command) {
 
 absl::Status CommandRun::Do(const SetService& command) {
   const ServiceRecord& before = Record(command.service);
-  absl::Status full = CheckRoom(before);
-  if (!full.ok()) return full;
+  RETURN_IF_ERROR(CheckRoom(before));
   if (command.min_healthy && *command.min_healthy != before.min_healthy) {
     ServiceRecord& record = EditRecord(command.service);
     outcome_.events.push_back(
