@@ -191,6 +191,19 @@ std::string RegisterMessage(const std::string& service, uint64_t first, size_t c
   return request.SerializeAsString();
 }
 
+Measured LookupsAt(Load& load, double per_second, double seconds,
+                   const std::function<std::string(uint64_t n)>& service) {
+  return load.Unary({.method = kLookup,
+                     .request =
+                         [&service](uint64_t n) {
+                           registry::v1::LookupRequest request;
+                           request.set_service(service(n));
+                           return request.SerializeAsString();
+                         },
+                     .shape = {.outstanding = 256, .rate = per_second}},
+                    seconds);
+}
+
 Seen ReadWatch(std::string_view message) {
   registry::v1::WatchResponse response;
   if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) return {};

@@ -100,6 +100,10 @@ inline constexpr char kEtcdGrant[] = "/etcdserverpb.Lease/LeaseGrant";
 inline constexpr char kEtcdKeepAlive[] = "/etcdserverpb.Lease/LeaseKeepAlive";
 inline constexpr char kEtcdWatch[] = "/etcdserverpb.Watch/Watch";
 
+// Lookups at a rate, whatever else goes on; `service` names the one of the n-th.
+Measured LookupsAt(Load& load, double per_second, double seconds,
+                   const std::function<std::string(uint64_t n)>& service);
+
 // One function per group; they add to the report.
 void Lookups(Bench& bench);
 void Registrations(Bench& bench);

@@ -100,15 +100,8 @@ void Meanwhile(Bench& bench, const std::string& when, const std::string& frame, 
     return renewals.Frames(
         {.method = kKeepAlive, .frame = [&](size_t) { return frame; }, .streams = 1}, seconds);
   });
-  const Measured looked = lookups.Unary({.method = kLookup,
-                                         .request =
-                                             [&](uint64_t n) {
-                                               LookupRequest request;
-                                               request.set_service(ServiceOf(n * 7'919, sizes));
-                                               return request.SerializeAsString();
-                                             },
-                                         .shape = {.outstanding = 256, .rate = kLookupsPerSecond}},
-                                        seconds);
+  const Measured looked = LookupsAt(lookups, kLookupsPerSecond, seconds,
+                                    [&sizes](uint64_t n) { return ServiceOf(n * 7'919, sizes); });
   const Measured frames = renewed.get();
   for (const auto& [name, m, items] :
        {std::tuple("lookup at 2,000 per s while leases expire", looked, 1.0),

@@ -7,7 +7,6 @@
 //
 // One daemon, one client that watches, and in each round a sidecar with a process of its own, all on
 // this machine. The lease has an hour, so nothing but the news of the death takes the instance out.
-#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +25,7 @@
 #include "registry/picker.h"
 #include "tests/support/child_process.h"
 #include "tests/support/daemon.h"
+#include "tests/support/loopback.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait_for.h"
 
@@ -44,17 +44,9 @@ using testing::WaitFor;
 
 // What the sidecar finds listening on its port; nobody accepts.
 uint16_t Listen() {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const raw = reinterpret_cast<sockaddr*>(&address);
-  if (bind(listener, raw, size) != 0 || listen(listener, SOMAXCONN) != 0 ||
-      getsockname(listener, raw, &size) != 0) {
-    Die("cannot listen on a port");
-  }
-  return ntohs(address.sin_port);
+  uint16_t port = 0;
+  testing::ListenOnLoopback(SOMAXCONN, &port);
+  return port;
 }
 
 pid_t ChildOf(pid_t parent) {

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "tests/bench/recorder.h"
+#include "tests/bench/watch_stream.h"
 
 namespace registryd::bench {
 namespace {
@@ -84,46 +85,6 @@ class Gathering {
   size_t arrived_ = 0;
 };
 
-class WatchStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
- public:
-  WatchStream(Stub* stub, const WatchLoad& load, Gathering* gathering, Recorder* recorder)
-      : load_(load), gathering_(gathering), recorder_(recorder) {
-    stub->PrepareBidiStreamingCall(&context_, load.method, {}, this);
-    StartRead(&response_);
-    subscribe_ = ToBytes(load_.hello);
-    load_.hello.empty() ? Subscribe() : StartWrite(&subscribe_);
-    StartCall();
-  }
-  void OnWriteDone(bool ok) override {
-    if (ok && subscribed_ < load_.subscribe.size()) Subscribe();
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    grpc::Slice slice;
-    if (response_.DumpToSingleSlice(&slice).ok()) {
-      gathering_->Arrived(
-          load_.counts({reinterpret_cast<const char*>(slice.begin()), slice.size()}));
-    }
-    StartRead(&response_);
-  }
-  void Cancel() { context_.TryCancel(); }
-  void OnDone(const grpc::Status&) override { recorder_->SlotEnded(); }
-
- private:
-  void Subscribe() {
-    subscribe_ = ToBytes(load_.subscribe[subscribed_++]);
-    StartWrite(&subscribe_);
-  }
-
-  const WatchLoad& load_;
-  grpc::ClientContext context_;
-  size_t subscribed_ = 0;
-  Bytes subscribe_;
-  Bytes response_;
-  Gathering* const gathering_;
-  Recorder* const recorder_;
-};
-
 }  // namespace
 
 Bytes ToBytes(const std::string& text) {
@@ -178,8 +139,14 @@ Measured Load::Watch(const WatchLoad& load, double seconds) {
   Recorder ends(load.streams, 0);
   std::vector<std::unique_ptr<WatchStream>> streams;
   for (size_t i = 0; i < load.streams; ++i) {
-    streams.push_back(
-        std::make_unique<WatchStream>(stubs_[i % stubs_.size()].get(), load, &gathering, &ends));
+    streams.push_back(std::make_unique<WatchStream>(
+        stub(i), WatchStream::Parts{
+                     .method = load.method,
+                     .hello = load.hello,
+                     .subscribe = load.subscribe,
+                     .on_message =
+                         [&](std::string_view message) { gathering.Arrived(load.counts(message)); },
+                     .on_done = [&] { ends.SlotEnded(); }}));
   }
   bool whole = gathering.WaitForAll();  // the snapshots
   Recorder recorder(1, seconds);

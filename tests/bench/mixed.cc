@@ -213,15 +213,8 @@ void Mixed(Bench& bench) {
     begin = SteadyClock::now();
     renewed = std::async(std::launch::async, [&] { return renewing.Run(sizes.seconds); });
     looked = std::async(std::launch::async, [&] {
-      return lookups.Unary({.method = kLookup,
-                            .request =
-                                [&](uint64_t n) {
-                                  LookupRequest request;
-                                  request.set_service(ServiceOf(n * 7'919, sizes));
-                                  return request.SerializeAsString();
-                                },
-                            .shape = {.outstanding = 256, .rate = kLookupsPerSecond}},
-                           sizes.seconds);
+      return LookupsAt(lookups, kLookupsPerSecond, sizes.seconds,
+                       [&sizes](uint64_t n) { return ServiceOf(n * 7'919, sizes); });
     });
   };
   const Measured changes = RunStorm(server.address, churn, sizes.seconds);

@@ -30,6 +30,7 @@
 #include "registry/picker.h"
 #include "registry/subscription.h"
 #include "tests/support/daemon.h"
+#include "tests/support/loopback.h"
 #include "tests/support/temp_dir.h"
 
 namespace registryd::bench {
@@ -47,17 +48,7 @@ void Must(const absl::Status& status, const char* what) {
 // Answers each connection's byte with one, until it is told to close.
 class Echo {
  public:
-  Echo() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 1'024) != 0 ||
-        getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      std::perror("rolling_bench: cannot listen");
-      std::exit(1);
-    }
-    port_ = ntohs(address.sin_port);
+  Echo() : fd_(testing::ListenOnLoopback(1'024, &port_)) {
     thread_ = std::thread([this] { Serve(); });
   }
   ~Echo() {
@@ -78,8 +69,8 @@ class Echo {
       close(connection);
     }
   }
+  uint16_t port_ = 0;
   const int fd_;
-  uint32_t port_ = 0;
   std::atomic<bool> closing_{false};
   std::thread thread_;
 };

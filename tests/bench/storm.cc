@@ -8,6 +8,7 @@
 
 #include "tests/bench/load.h"
 #include "tests/bench/recorder.h"
+#include "tests/bench/watch_stream.h"
 
 namespace registryd::bench {
 namespace {
@@ -39,40 +40,22 @@ class Missing {
   size_t count_;
 };
 
-class StormStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
+// What one stream has seen.
+class StormStream {
  public:
   StormStream(Stub* stub, const StormLoad& load, size_t at, const Changes& changes, Missing* ready,
               Missing* running)
       : load_(load),
         at_(at),
         changes_(changes),
-        subscribe_(load.subscribe(at)),
+        pictures_missing_(load.subscribe(at).size()),
         ready_(ready),
-        running_(running) {
-    stub->PrepareBidiStreamingCall(&context_, load.watch_method, {}, this);
-    StartRead(&response_);
-    request_ = ToBytes(load.hello);
-    load.hello.empty() ? Subscribe() : StartWrite(&request_);
-    StartCall();
-  }
-  void OnWriteDone(bool ok) override {
-    if (ok && subscribed_ < subscribe_.size()) Subscribe();
-  }
-  void OnReadDone(bool ok) override {
-    if (!ok) return;
-    const auto now = SteadyClock::now();
-    grpc::Slice slice;
-    if (response_.DumpToSingleSlice(&slice).ok()) {
-      const Seen seen = load_.read({reinterpret_cast<const char*>(slice.begin()), slice.size()});
-      if (pictures_ < subscribe_.size() && (pictures_ += seen.pictures) >= subscribe_.size()) {
-        ready_->One();
-      }
-      Saw(seen.newest, now);
-    }
-    StartRead(&response_);
-  }
-  void OnDone(const grpc::Status&) override { running_->One(); }
-  void Cancel() { context_.TryCancel(); }
+        stream_(stub, {.method = load.watch_method,
+                       .hello = load.hello,
+                       .subscribe = load.subscribe(at),
+                       .on_message = [this](std::string_view message) { Took(message); },
+                       .on_done = [running] { running->One(); }}) {}
+  void Cancel() { stream_.Cancel(); }
 
   // How many of the changes it has got; any thread.
   uint64_t seen() const { return seen_; }
@@ -80,14 +63,16 @@ class StormStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   const std::vector<float>& micros() const { return micros_; }
 
  private:
-  void Subscribe() {
-    request_ = ToBytes(subscribe_[subscribed_++]);
-    StartWrite(&request_);
-  }
-  void Saw(uint64_t newest, SteadyClock::time_point now) {
-    if (newest < changes_.first) return;
+  void Took(std::string_view message) {
+    const auto now = SteadyClock::now();
+    const Seen seen = load_.read(message);
+    if (pictures_missing_ > 0) {
+      pictures_missing_ -= std::min(pictures_missing_, seen.pictures);
+      if (pictures_missing_ == 0) ready_->One();
+    }
+    if (seen.newest < changes_.first) return;
     uint64_t at = seen_;
-    for (; at <= newest - changes_.first; ++at) {
+    for (; at <= seen.newest - changes_.first; ++at) {
       if (load_.concerns && !load_.concerns(at_, changes_.first + at)) continue;
       micros_.push_back(std::chrono::duration<float, std::micro>(now - changes_.due[at]).count());
     }
@@ -97,16 +82,11 @@ class StormStream final : public grpc::ClientBidiReactor<Bytes, Bytes> {
   const StormLoad& load_;
   const size_t at_;
   const Changes& changes_;
-  const std::vector<std::string> subscribe_;
+  size_t pictures_missing_;  // of its subscriptions
   Missing* const ready_;
-  Missing* const running_;
-  grpc::ClientContext context_;
-  size_t subscribed_ = 0;
-  size_t pictures_ = 0;  // until each subscription has its picture
-  Bytes request_;
-  Bytes response_;
   std::atomic<uint64_t> seen_{0};
   std::vector<float> micros_;
+  WatchStream stream_;
 };
 
 // Nobody rings; it is the way to wait for a time.
@@ -154,7 +134,8 @@ Measured RunStorm(const std::string& address, const StormLoad& load, double seco
   };
   const auto give_up = SteadyClock::now() + kPatience;
   for (size_t i = 0; whole && i < streams.size(); ++i) {
-    while (whole && streams[i]->seen() < needs(i)) {
+    const uint64_t last = needs(i);
+    while (whole && streams[i]->seen() < last) {
       WaitUntil(SteadyClock::now() + std::chrono::milliseconds(1));
       whole = SteadyClock::now() < give_up;
     }

@@ -1,7 +1,5 @@
 #include "tests/support/script_server.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,24 +7,12 @@
 #include <cstdlib>
 #include <utility>
 
+#include "tests/support/loopback.h"
+
 namespace registryd::testing {
 namespace {
 
 constexpr int kLookUpMs = 10;  // how often a waiting thread looks whether the server stops
-
-int Listen(uint16_t* port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-      listen(fd, 512) != 0 || getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-    std::abort();
-  }
-  *port = ntohs(address.sin_port);
-  return fd;
-}
 
 }  // namespace
 
@@ -63,7 +49,7 @@ bool ScriptServer::Connection::Hold() {
 }
 
 ScriptServer::ScriptServer(Script script) : script_(std::move(script)) {
-  listener_ = Listen(&port_);
+  listener_ = ListenOnLoopback(512, &port_);
   thread_ = std::thread([this] { Accept(); });
 }
 
@@ -91,7 +77,7 @@ void ScriptServer::Accept() {
 
 uint16_t ClosedPort() {
   uint16_t port = 0;
-  close(Listen(&port));
+  close(ListenOnLoopback(512, &port));
   return port;
 }
 
