@@ -97,8 +97,9 @@ void WaitUntil(SteadyClock::time_point time) {
   while (SteadyClock::now() < time) never.wait_until(lock, time);
 }
 
-// Over all runs of the program: no number comes twice.
-uint64_t next_number = 1;
+// Over all runs of the program: no number comes twice. Not 1, the weight that instances have: giving
+// it again is no change.
+uint64_t next_number = 2;
 
 }  // namespace
 
