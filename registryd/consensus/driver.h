@@ -100,8 +100,8 @@ class Driver {
   void Persisted(uint64_t write);
   void Applied(LogIndex index);
   // The connection from a peer broke. Where that is the leader, this node stands for election after
-  // two heartbeats of silence already, until it hears a leader again. Only the time to the next
-  // election depends on it.
+  // two heartbeats of silence already, and supports whoever stands first, until it hears a leader
+  // again. Only the time to the next election depends on it.
   void PeerLost(NodeId peer);
   // Feeds the timer when it is due; else does nothing.
   void Tick();
@@ -170,6 +170,7 @@ class Driver {
   void ReceiveAppend(const PeerMessage& from, AppendEntries append);
   void ReceiveAppendPart(const PeerMessage& from, AppendEntries part);
   void ReceiveResult(NodeId from, const AppendEntriesResult& result);
+  bool MissesLeader();
   void HeardLeader(LogIndex commit);
   void SetHurried(bool hurried);
   void Step(const RaftShimMessage& message);
@@ -180,6 +181,7 @@ class Driver {
   void HandleRole();
   void Settle();
   void CommitConfiguration(LogIndex up_to);
+  void KeepConnected();
   void HandOver();
   void ServeReads();
   void ReportLeadership();
@@ -261,6 +263,7 @@ class Driver {
   LogCache cache_;
   WriteTracker writes_;
   ConfigurationHistory configurations_;
+  ConfigurationHistory::Shared connected_;  // what the transport was told last
   std::map<NodeId, Peer> peers_;
 
   PendingProposals pending_;

@@ -59,9 +59,7 @@ void Driver::Receive(PeerMessage message) {
   std::visit(
       Overloaded{
           [&](const RequestVote& vote) {
-            if (!IsVoter(*configurations_.Newest().second, options_.id) && HearsNoLeader()) {
-              raft_shim_forget_leader(core_);
-            }
+            if (MissesLeader()) raft_shim_forget_leader(core_);
             RaftShimMessage shim = ShimMessage(message, RAFT_SHIM_REQUEST_VOTE);
             shim.as.request_vote = {vote.term.value(),           vote.candidate.value(),
                                     vote.last_log_index.value(), vote.last_log_term.value(),
@@ -152,6 +150,13 @@ void Driver::SetHurried(bool hurried) {
   const int ms = hurried ? 2 * options_.heartbeat_ms : options_.election_timeout_ms;
   raft_shim_set_election_timeout(core_,
                                  static_cast<unsigned>(std::min(ms, options_.election_timeout_ms)));
+}
+
+// Votes are refused within the shortest election timeout since the leader was heard (Raft, 9.6). The
+// core would refuse until its own timer has fired, and every election wait for the later of two.
+bool Driver::MissesLeader() {
+  if (!IsVoter(*configurations_.Newest().second, options_.id)) return HearsNoLeader();
+  return hurried_ || static_cast<int64_t>(Now()) - heard_leader_ms_ >= options_.election_timeout_ms;
 }
 
 void Driver::HeardLeader(LogIndex commit) {

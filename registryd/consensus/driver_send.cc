@@ -33,6 +33,9 @@ void Driver::Send(const RaftShimMessage& message) {
     }
     case RAFT_SHIM_REQUEST_VOTE_RESULT: {
       const RaftShimRequestVoteResult& result = message.as.request_vote_result;
+      // Whoever may count on this vote gets the time to ask for it. Standing meanwhile would split
+      // the votes.
+      if (result.granted && result.pre_vote) raft_shim_restart_timer(core_, Now());
       SendBody(to.id, to.address,
                RequestVoteResult{Term(result.term), result.granted, result.pre_vote});
       return;

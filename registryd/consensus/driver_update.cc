@@ -105,6 +105,7 @@ void Driver::Settle() {
   }
   if (Leads()) led_commit_ = Commit();
   CommitConfiguration(Commit());
+  KeepConnected();
   HandOver();
   ServeReads();
   ReportLeadership();
@@ -123,6 +124,15 @@ void Driver::CommitConfiguration(LogIndex up_to) {
   const int rv = raft_shim_configuration(core_, Now(), index.value(), &plain, &update);
   Handle(rv, update, {});
   NoteMembership(*configuration);
+}
+
+void Driver::KeepConnected() {
+  const auto newest = configurations_.Newest().second;
+  if (newest == connected_) return;
+  connected_ = newest;
+  static const Configuration kNobody;
+  const bool member = FindServer(*newest, options_.id) != nullptr;
+  parts_.transport->KeepConnected(member ? *newest : kNobody);
 }
 
 LogIndex Driver::Readable() const { return std::min(Commit(), LastStored()); }

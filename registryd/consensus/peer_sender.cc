@@ -74,6 +74,14 @@ void PeerSender::Send(const PeerMessage& message) {
   changed_.NotifyOne();
 }
 
+void PeerSender::Keep(bool keep) {
+  {
+    MutexLock lock(mutex_);
+    keep_ = keep;
+  }
+  changed_.NotifyOne();
+}
+
 bool PeerSender::connected() const {
   MutexLock lock(mutex_);
   return connected_;
@@ -100,7 +108,7 @@ void PeerSender::Run() {
   for (;;) {
     {
       MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) changed_.Wait(mutex_);
+      while (queue_.empty() && !keep_ && !stopping_) changed_.Wait(mutex_);
       if (stopping_) return;
     }
     const absl::Status ended = RunStream();

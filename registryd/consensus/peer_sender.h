@@ -10,7 +10,7 @@
 // next round. Over `kQueueBytes` entries are dropped, over `kQueueMessages` everything is: a peer
 // that takes nothing is cut by keepalive long before.
 //
-// A stream is tried only when there is something to send; tries are kPeerBackoffMinMs to
+// A stream is tried when there is something to send, or always (Keep); tries are kPeerBackoffMinMs to
 // kPeerBackoffMaxMs apart, and each looks the peer's name up again. Why there is no stream is
 // logged once for each reason.
 #pragma once
@@ -52,6 +52,8 @@ class PeerSender {
   ~PeerSender();  // ends the stream and the thread
 
   void Send(const PeerMessage& message);
+  // Whether a stream is wanted although there is nothing to send. At first it is not.
+  void Keep(bool keep);
   bool connected() const;
   const std::string& address() const { return parts_.address; }
 
@@ -72,6 +74,7 @@ class PeerSender {
   std::deque<PeerMessage> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connected_ ABSL_GUARDED_BY(mutex_) = false;
+  bool keep_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Of the stream under way; cancelled under the lock, which gRPC allows at any time.
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;

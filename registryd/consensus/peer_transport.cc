@@ -10,6 +10,7 @@
 #include "registryd/base/check.h"
 #include "registryd/base/clock.h"
 #include "registryd/base/text.h"
+#include "registryd/consensus/configuration_history.h"
 #include "registryd/consensus/peer_channel.h"
 #include "registryd/consensus/peer_sender.h"
 #include "registryd/consensus/peer_service.h"
@@ -135,15 +136,39 @@ void PeerTransport::Send(NodeId to, const std::string& address, const PeerMessag
   {
     MutexLock lock(mutex_);
     if (stopping_ || !serving_) return;
-    std::shared_ptr<PeerSender>& known = senders_[to];
-    if (known != nullptr && known->address() != address) moved = std::move(known);
-    if (known == nullptr) {
-      known = std::make_shared<PeerSender>(
-          PeerSender::Parts{to, address, parts_.self, security_, parts_.admit});
-    }
-    sender = known;
+    sender = SenderTo(to, address, &moved);
   }
   sender->Send(message);
+}
+
+void PeerTransport::KeepConnected(const Configuration& members) {
+  std::vector<std::shared_ptr<PeerSender>> moved;
+  MutexLock lock(mutex_);
+  if (stopping_ || !serving_) return;
+  for (const auto& [to, sender] : senders_) {
+    if (FindServer(members, to) == nullptr) sender->Keep(false);
+  }
+  for (const Server& member : members) {
+    if (member.id == parts_.self.node) continue;
+    SenderTo(member.id, member.address, &moved.emplace_back())->Keep(true);
+  }
+}
+
+bool PeerTransport::connected(NodeId to) const {
+  MutexLock lock(mutex_);
+  const auto found = senders_.find(to);
+  return found != senders_.end() && found->second != nullptr && found->second->connected();
+}
+
+std::shared_ptr<PeerSender>& PeerTransport::SenderTo(NodeId to, const std::string& address,
+                                                     std::shared_ptr<PeerSender>* moved) {
+  std::shared_ptr<PeerSender>& known = senders_[to];
+  if (known != nullptr && known->address() != address) *moved = std::move(known);
+  if (known == nullptr) {
+    known = std::make_shared<PeerSender>(
+        PeerSender::Parts{to, address, parts_.self, security_, parts_.admit});
+  }
+  return known;
 }
 
 void PeerTransport::Handle(const std::string& method, Handler handler) {

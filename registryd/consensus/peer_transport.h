@@ -77,6 +77,9 @@ class PeerTransport final : public Transport, public PeerCalls {
   void Stop();
 
   void Send(NodeId to, const std::string& address, const PeerMessage& message) override;
+  void KeepConnected(const Configuration& members) override;
+  // Whether there is a stream to it.
+  bool connected(NodeId to) const;
 
   void Call(NodeId to, const std::string& method, std::string body, int64_t timeout_ms,
             PeerReply done) override;
@@ -92,6 +95,11 @@ class PeerTransport final : public Transport, public PeerCalls {
   struct Outgoing;
 
   explicit PeerTransport(PeerSecurity security);
+  // The sender to that address. `moved`: one to another address that it takes the place of, to be
+  // dropped without the lock.
+  std::shared_ptr<PeerSender>& SenderTo(NodeId to, const std::string& address,
+                                        std::shared_ptr<PeerSender>* moved)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Line> LineTo(NodeId to, const std::string& address);
   void Submit(std::unique_ptr<Outgoing> call);
   void Start(std::unique_ptr<Outgoing> call);
@@ -105,7 +113,7 @@ class PeerTransport final : public Transport, public PeerCalls {
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar changed_;
   bool serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -256,6 +256,10 @@ void raft_shim_forget_leader(struct RaftShim* shim) {
   shim->raft.follower_state.current_leader.address = NULL;
 }
 
+void raft_shim_restart_timer(struct RaftShim* shim, uint64_t now_ms) {
+  if (shim->raft.state != RAFT_LEADER) shim->raft.election_timer_start = now_ms;
+}
+
 static bool IsVoter(const struct RaftShim* shim) {
   const struct raft_configuration* members = &shim->raft.configuration;
   for (unsigned i = 0; i < members->n; i++) {

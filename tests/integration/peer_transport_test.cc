@@ -166,6 +166,34 @@ TEST(PeerTransportTest, APeerThatComesBackIsReachedAgainAndItsEndIsNoticed) {
   EXPECT_TRUE(b->Reaches(a));
 }
 
+TEST(PeerTransportTest, WhoeverIsToBeKeptIsConnectedWithNothingToSend) {
+  Member a(Named(1));
+  a.Serve();
+  auto b = std::make_unique<Member>(Named(2));
+  b->Serve();
+  const NodeId to = b->identity().node;
+  const std::string address = b->identity().address;
+  const int port = b->peers().port();
+  const auto connected = [&] { return a.peers().connected(to); };
+  EXPECT_FALSE(connected());
+  a.peers().KeepConnected({{a.identity().node, a.identity().address}, {to, address}});
+  EXPECT_TRUE(WaitFor(connected));
+  b = nullptr;
+  EXPECT_TRUE(WaitFor([&] { return !connected(); }));
+  b = std::make_unique<Member>(Named(2), port);
+  b->Serve();
+  EXPECT_TRUE(WaitFor(connected));
+  EXPECT_TRUE(b->Received().empty());
+  // No member any more: its end is final.
+  a.peers().KeepConnected({});
+  b = nullptr;
+  EXPECT_TRUE(WaitFor([&] { return !connected(); }));
+  b = std::make_unique<Member>(Named(2), port);
+  b->Serve();
+  EXPECT_TRUE(b->Reaches(a));
+  EXPECT_FALSE(connected());
+}
+
 // Streams are broken again and again under load: what arrives is in order, whatever is missing.
 TEST(PeerTransportTest, AReconnectReordersNothing) {
   Member a(Named(1));

@@ -142,6 +142,7 @@ class SimCluster {
   struct Link final : consensus::Transport, consensus::SnapshotSender {
     void Send(NodeId to, const std::string& address,
               const consensus::PeerMessage& message) override;
+    void KeepConnected(const consensus::Configuration&) override {}
     void SendSnapshot(NodeId to, const std::string& address) override;
     SimCluster* cluster = nullptr;
     Node* node = nullptr;

@@ -43,7 +43,10 @@ inline LogEntry ConfigurationEntry(uint64_t term, const Configuration& configura
   return {Term(term), EntryType::kConfiguration, *EncodeConfiguration(configuration)};
 }
 
-class DriverHarness : public LogStore, public Transport, public StateMachine, public SnapshotSender {
+class DriverHarness : public LogStore,
+                      public Transport,
+                      public StateMachine,
+                      public SnapshotSender {
  public:
   struct Sent {
     NodeId to;
@@ -179,6 +182,10 @@ class DriverHarness : public LogStore, public Transport, public StateMachine, pu
     EXPECT_EQ(message.from, kSelf);
     sent.push_back({to, message});
   }
+  void KeepConnected(const Configuration& members) override {
+    kept.clear();
+    for (const Server& member : members) kept.push_back(member.id.value());
+  }
   // StateMachine
   absl::Status Prepare(std::string& command) override {
     return command == "unreadable" ? absl::InvalidArgumentError("cannot be read")
@@ -209,6 +216,7 @@ class DriverHarness : public LogStore, public Transport, public StateMachine, pu
   testing::MemoryLog view;  // what was appended
   std::unique_ptr<Driver> driver;
   std::vector<Sent> sent;
+  std::vector<uint64_t> kept;  // connected although nothing is sent
   std::vector<Committed> handed;
   std::vector<Leadership> leadership;
   std::vector<int64_t> level_ms;

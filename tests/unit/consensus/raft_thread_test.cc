@@ -33,6 +33,7 @@ constexpr std::chrono::seconds kDeadline(20);
 class NoTransport final : public Transport {
  public:
   void Send(NodeId, const std::string&, const PeerMessage&) override {}
+  void KeepConnected(const Configuration&) override {}
 };
 
 // A state machine with a loop thread of its own: keeps every command, in order.
