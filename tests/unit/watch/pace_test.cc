@@ -59,11 +59,15 @@ TEST(Pace, TheFirstChangesOfAStormAreToldAtOnce) {
   EXPECT_EQ(run.longest_ms, 0);
 }
 
-TEST(Pace, AFewSubscribersWaitLess) {
-  Pace pace;
-  const Told run = Storm(pace, 1'000, 2, 5'000, 3);
-  EXPECT_LE(run.longest_ms, 3);
-  EXPECT_LT(run.told, 3'500);
+TEST(Pace, TheWindowIsAsLongAsThereAreSubscribersToTell) {
+  Pace few;
+  EXPECT_EQ(Storm(few, 1'000, 2, 5'000, 3).told, 5'000);
+  Pace hundred;
+  const Told run = Storm(hundred, 1'000, 1, 5'000, 100);
+  EXPECT_LE(run.longest_ms, 4);
+  EXPECT_LT(run.told, 1'300);
+  Pace thousand;
+  EXPECT_LE(Storm(thousand, 1'000, 1, 5'000, 1'000).told, 140);
 }
 
 }  // namespace
