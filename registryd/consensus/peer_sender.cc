@@ -21,6 +21,8 @@ using registryd::internal::v1::PeerHello;
 constexpr size_t kFrameBytes = 1 << 20;
 constexpr int64_t kConnectMs = 2'000;
 constexpr int64_t kConnectPollMs = 5;
+// Members that start together do not all listen at once: no news.
+constexpr int64_t kQuietMs = 1'000;
 // An idle stream looks so often whether its connection is still there.
 constexpr int64_t kIdleLookMs = 200;
 
@@ -105,6 +107,7 @@ void PeerSender::SetConnected(bool connected) {
 void PeerSender::Run() {
   int backoff_ms = kPeerBackoffMinMs;
   std::string logged;
+  int64_t lost_ms = clock_.MonotonicMs();
   for (;;) {
     {
       MutexLock lock(mutex_);
@@ -116,10 +119,11 @@ void PeerSender::Run() {
       SetConnected(false);
       logged.clear();
       backoff_ms = kPeerBackoffMinMs;
+      lost_ms = clock_.MonotonicMs();
     }
     const std::string reason(ended.message());
     if (!Pause(backoff_ms)) return;
-    if (reason != logged) {
+    if (reason != logged && clock_.MonotonicMs() - lost_ms >= kQuietMs) {
       log::Warning("no stream to a peer",
                    {{"peer", parts_.to}, {"address", parts_.address}, {"why", reason}});
       logged = reason;

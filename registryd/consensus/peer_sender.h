@@ -10,9 +10,9 @@
 // next round. Over `kQueueBytes` entries are dropped, over `kQueueMessages` everything is: a peer
 // that takes nothing is cut by keepalive long before.
 //
-// A stream is tried when there is something to send, or always (Keep); tries are kPeerBackoffMinMs to
-// kPeerBackoffMaxMs apart, and each looks the peer's name up again. Why there is no stream is
-// logged once for each reason.
+// A stream is tried when there is something to send, or always (Keep); tries are kPeerBackoffMinMs
+// to kPeerBackoffMaxMs apart, and each looks the peer's name up again. Why there has been no stream
+// for a second is logged once for each reason.
 #pragma once
 
 #include <deque>
