@@ -30,7 +30,8 @@ size_t EventsOf(std::string_view message) {
   return events;
 }
 
-size_t Channels(size_t streams) { return std::min<size_t>(20, (streams + 499) / 50); }
+// Connections that so many streams share.
+size_t Shared(size_t streams) { return std::min<size_t>(20, (streams + 499) / 50); }
 
 // Changes that are not the same twice, so that each is an event.
 std::string NextUpdate(uint64_t) {
@@ -43,7 +44,8 @@ std::string NextUpdate(uint64_t) {
 }
 
 // `each`: subscriptions of a stream. `batches`: the client takes several events in a message.
-Side Ours(const Server* server, size_t streams, size_t each = 1, bool batches = false) {
+Side Ours(const Server* server, size_t streams, size_t channels, size_t each = 1,
+          bool batches = false) {
   registry::v1::WatchRequest hello;
   hello.mutable_hello()->set_batches(true);
   std::vector<std::string> subscriptions;
@@ -55,7 +57,7 @@ Side Ours(const Server* server, size_t streams, size_t each = 1, bool batches = 
   }
   return {server,
           [=](double seconds) {
-            return Load(server->address, Channels(streams))
+            return Load(server->address, channels)
                 .Watch({.hello = batches ? hello.SerializeAsString() : "",
                         .subscribe = subscriptions,
                         .streams = streams,
@@ -67,13 +69,13 @@ Side Ours(const Server* server, size_t streams, size_t each = 1, bool batches = 
           static_cast<double>(streams * each)};
 }
 
-Side Etcds(const Server* server, size_t streams) {
+Side Etcds(const Server* server, size_t streams, size_t channels) {
   etcd::WatchRequest subscribe;
   subscribe.mutable_create_request()->set_key("/watched/");
   subscribe.mutable_create_request()->set_range_end("/watched0");
   return {server,
           [=, bytes = subscribe.SerializeAsString()](double seconds) {
-            return Load(server->address, Channels(streams))
+            return Load(server->address, channels)
                 .Watch({.method = kEtcdWatch,
                         .subscribe = {bytes},
                         .streams = streams,
@@ -102,20 +104,28 @@ void Watches(Bench& bench) {
   answer.ParseFromString(load.Call(kLookup, request.SerializeAsString()));
   // A page: subscription, the changes' tag and length, two revisions, one instance.
   const size_t message = answer.instances(0).ByteSizeLong() + 15;
+  const auto compare = [&](const std::string& name, size_t streams, size_t channels) {
+    std::vector<Side> sides = {Ours(&bench.Nothing({{"watch", message}}), streams, channels),
+                               Ours(&bench.registryd(), streams, channels)};
+    if (const Server* etcd = bench.etcd()) sides.push_back(Etcds(etcd, streams, channels));
+    bench.Compare(name, sides);
+  };
   for (size_t streams : {size_t{1}, size_t{100}, size_t{1'000}, size_t{10'000}}) {
     if (bench.options().smoke && streams > 100) break;
-    std::vector<Side> sides = {Ours(&bench.Nothing({{"watch", message}}), streams),
-                               Ours(&bench.registryd(), streams)};
-    if (const Server* etcd = bench.etcd()) sides.push_back(Etcds(etcd, streams));
     std::ostringstream name;
     name << "one change to " << streams << " watchers (messages)";
-    bench.Compare(name.str(), sides);
+    compare(name.str(), streams, Shared(streams));
   }
+  // As they come in life: processes, of which none shares its connection with another one.
+  const size_t processes = bench.options().smoke ? 10 : 1'000;
+  std::ostringstream own;
+  own << "one change to " << processes << " watchers, a connection each (messages)";
+  compare(own.str(), processes, processes);
   const size_t each = bench.options().smoke ? 10 : 100;
   std::ostringstream shared;
   shared << "one change to " << 100 * each << " subscriptions on 100 streams (messages)";
-  bench.Compare(shared.str(), {Ours(&bench.Nothing({{"watch", message}}), 100, each),
-                               Ours(&bench.registryd(), 100, each, true)});
+  bench.Compare(shared.str(), {Ours(&bench.Nothing({{"watch", message}}), 100, Shared(100), each),
+                               Ours(&bench.registryd(), 100, Shared(100), each, true)});
 }
 
 }  // namespace registryd::bench
