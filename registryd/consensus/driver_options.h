@@ -33,7 +33,7 @@ struct DriverOptions {
   size_t max_unapplied = 16384;
   size_t max_unapplied_bytes = 64 << 20;
   // Newest entries kept in memory.
-  size_t log_cache_bytes = 64 << 20;
+  size_t log_cache_bytes = 16 << 20;
   // Entries before the cut that stay in the log, so that a follower that is a little behind needs
   // no snapshot.
   uint32_t trailing_entries = 50'000;

@@ -14,6 +14,7 @@
 
 #include "registryd/base/ids.h"
 #include "registryd/core/boxed.h"
+#include "registryd/core/short_text.h"
 
 namespace registryd::core {
 
@@ -59,10 +60,10 @@ class InstanceName {
 };
 
 struct Endpoint {
-  std::string name;
+  ShortText name;
   std::string host;
   uint16_t port = 0;
-  std::string protocol;
+  ShortText protocol;
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
@@ -90,10 +91,10 @@ struct CheckSpec {
 struct InstanceSpec {
   InstanceName name;
   std::vector<Endpoint> endpoints;
-  std::string version;
+  ShortText version;
   std::vector<Label> labels;  // sorted by key, keys unique
-  std::string region;
-  std::string zone;
+  ShortText region;
+  ShortText zone;
   uint32_t weight = 1;
   Boxed<CheckSpec> check;
   friend bool operator==(const InstanceSpec&, const InstanceSpec&) = default;
@@ -138,7 +139,7 @@ struct HealthFacts {
   bool silent = false;  // its lease was not renewed for a ttl, and the guard keeps it
   Report report = Report::kPassing;
   CheckResult check = CheckResult::kNone;
-  std::string message;  // what came with the report
+  ShortText message;  // what came with the report
   Boxed<RareFacts> rare;
   friend bool operator==(const HealthFacts&, const HealthFacts&) = default;
 };

@@ -16,9 +16,9 @@ inline constexpr std::string_view kConfigurationKey = "configuration";
 inline DatabaseOptions StateDatabase(const std::string& dir) {
   DatabaseOptions options;
   options.dir = dir;
-  options.families = {{"instances", 32u << 20, true}, {"leases", 8u << 20, true},
+  options.families = {{"instances", 16u << 20, true}, {"leases", 8u << 20, true},
                       {"requests", 8u << 20, true},   {"meta", 1u << 20},
-                      {"history", 32u << 20},         {"services", 4u << 20}};
+                      {"history", 16u << 20},         {"services", 4u << 20}};
   options.wal_damage = WalDamage::kStopThere;
   return options;
 }

@@ -154,15 +154,15 @@ void SpecToApi(const core::InstanceSpec& spec, api::InstanceSpec* out) {
   out->set_id(std::string(spec.name.id()));
   for (const core::Endpoint& endpoint : spec.endpoints) {
     api::Endpoint* to = out->add_endpoints();
-    to->set_name(endpoint.name);
+    to->set_name(std::string(endpoint.name));
     to->set_host(endpoint.host);
     to->set_port(endpoint.port);
-    to->set_protocol(endpoint.protocol);
+    to->set_protocol(std::string(endpoint.protocol));
   }
-  out->set_version(spec.version);
+  out->set_version(std::string(spec.version));
   for (const core::Label& label : spec.labels) (*out->mutable_labels())[label.key] = label.value;
-  out->set_region(spec.region);
-  out->set_zone(spec.zone);
+  out->set_region(std::string(spec.region));
+  out->set_zone(std::string(spec.zone));
   out->set_weight(spec.weight);
   if (spec.check.empty()) return;
   api::Check* check = out->mutable_check();

@@ -13,10 +13,10 @@ void EndpointsToProto(const std::vector<core::Endpoint>& endpoints, RepeatedEndp
   out->Reserve(static_cast<int>(endpoints.size()));
   for (const core::Endpoint& endpoint : endpoints) {
     internal::v1::Endpoint* to = out->Add();
-    to->set_name(endpoint.name);
+    to->set_name(std::string(endpoint.name));
     to->set_host(endpoint.host);
     to->set_port(endpoint.port);
-    to->set_protocol(endpoint.protocol);
+    to->set_protocol(std::string(endpoint.protocol));
   }
 }
 

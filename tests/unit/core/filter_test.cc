@@ -28,7 +28,7 @@ TEST(InstanceFilterTest, TheDefaultMatchesEverything) {
   Instance instance = WebInstance();
   EXPECT_TRUE(InstanceFilter().Matches(instance));
   instance.facts.report = Report::kDraining;
-  instance.spec.version.clear();
+  instance.spec.version = "";
   instance.spec.labels.clear();
   EXPECT_TRUE(InstanceFilter().Matches(instance));
 }
@@ -64,7 +64,7 @@ TEST(InstanceFilterTest, Health) {
 
 TEST(InstanceFilterTest, WithoutAVersion) {
   Instance instance = WebInstance();
-  instance.spec.version.clear();
+  instance.spec.version = "";
   EXPECT_TRUE(Filter(kAnyHealth, "", "").Matches(instance));
   EXPECT_TRUE(Filter(kAnyHealth, "", "  ").Matches(instance));
   EXPECT_FALSE(Filter(kAnyHealth, "", "*").Matches(instance));

@@ -260,8 +260,8 @@ std::string Show(const Instance& instance) {
     if (endpoint.port != 80) out += Text(" port=", endpoint.port);
   }
   if (spec.weight != 1) out += Text(" weight=", spec.weight);
-  if (!spec.zone.empty()) out += " zone=" + spec.zone;
-  if (!spec.version.empty()) out += " version=" + spec.version;
+  if (!spec.zone.empty()) out += " zone=" + std::string(spec.zone);
+  if (!spec.version.empty()) out += " version=" + std::string(spec.version);
   for (const Label& label : spec.labels) out += Text(" label=", label.key, ":", label.value);
   out += Text(" ", ToString(derived.health), " ", ToString(derived.reason));
   if (!message.empty()) out += Text(" '", message, "'");
