@@ -1,5 +1,5 @@
 // Random numbers for choices, not for secrets: xorshift64* of the thread. About a nanosecond, no
-// lock.
+// lock. A forked child begins anew, so that it does not choose as its parent and its siblings do.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,10 @@ namespace registry {
 
 uint64_t FastRandomSeed();  // not 0, different for each thread
 
+inline constinit thread_local uint64_t fast_random_state = 0;  // 0: not seeded yet
+
 inline uint64_t FastRandom() {
-  constinit thread_local uint64_t state = 0;
+  uint64_t& state = fast_random_state;
   if (state == 0) state = FastRandomSeed();
   state ^= state >> 12;
   state ^= state << 25;
