@@ -196,7 +196,7 @@ absl::Status Registrar::Bring(const std::string& key, Slot* slot) {
     return absl::OkStatus();
   }
   if (slot->told == State::kOut || slot->told_spec != slot->spec) {
-    if (const absl::Status entered = Enter(key, slot); !entered.ok()) return entered;
+    if (absl::Status entered = Enter(key, slot); !entered.ok()) return entered;
   }
   if (slot->told == slot->wanted && slot->told_message == slot->message) {
     return slot->wanted == State::kDraining ? AskDrained(slot) : absl::OkStatus();

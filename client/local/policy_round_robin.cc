@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
@@ -32,7 +33,7 @@ std::vector<uint32_t> Turns(const std::vector<Candidate>& all) {
   for (const Candidate& one : all) {
     const double exact =
         static_cast<double>(std::max<uint32_t>(one.instance->spec.weight, 1)) / divisor * scale;
-    turns.push_back(std::max<uint32_t>(1, static_cast<uint32_t>(exact + 0.5)));
+    turns.push_back(std::max<uint32_t>(1, static_cast<uint32_t>(std::lround(exact))));
   }
   return turns;
 }
