@@ -2,7 +2,7 @@
 # Installs what registryd needs to build and to pass its tests, from Debian 12 alone.
 #
 #   deploy/install-packages.sh            build and test packages
-#   deploy/install-packages.sh --tidy     also clang, clang-tidy and clang-format (preset `clang`)
+#   deploy/install-packages.sh --tidy     also clang, clang-tidy and clang-format (preset `clang`), and doxygen
 #
 # libraft comes from bookworm-backports, because bookworm's own 0.15 loses acknowledged writes (docs/adr/0001).
 # Where the machine does not have that suite yet, it is added with the machine's own mirror. Debian gives
@@ -21,7 +21,7 @@ packages=(
 )
 case ${1:-} in
   '') ;;
-  --tidy) packages+=(clang clang-tidy clang-format) ;;
+  --tidy) packages+=(clang clang-tidy clang-format doxygen) ;;
   *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 

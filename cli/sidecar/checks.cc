@@ -18,7 +18,11 @@ void Checks::Set(const std::vector<Service>& services) {
     if (before != entries_.end() && before->second.check == service.check) {
       next.insert(entries_.extract(before));
     } else {
-      next[service.key()] = {.check = service.check, .life = ++lives_};
+      Entry& entry = next[service.key()];
+      entry = {.check = service.check, .life = ++lives_};
+      // A changed check goes on from what is known, so that one which never passes turns it
+      // critical.
+      if (before != entries_.end()) entry.state = before->second.state;
     }
   }
   entries_ = std::move(next);

@@ -29,6 +29,7 @@ class Checks {
   Checks(Mailbox* mailbox, OnChange on_change)
       : mailbox_(mailbox), on_change_(std::move(on_change)) {}
 
+  // A check that is new for a key begins at what is known of the key.
   void Set(const std::vector<Service>& services);
   int Tick();
 

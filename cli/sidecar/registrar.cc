@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -14,8 +13,7 @@
 namespace registry::cli {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstPause{200};
-constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr std::chrono::milliseconds kLongestPause{5'000};
 constexpr absl::Duration kDrainTurn = absl::Milliseconds(200);
 
 Health ToHealth(Registrar::State state) {
@@ -64,6 +62,8 @@ void Registrar::Want(const std::string& key, const InstanceSpec& spec, State sta
     slot.wanted = state;
     slot.message = message;
     slot.forget = false;
+    ++slot.wants;
+    slot.retry_at = {};
   }
   changed_.notify_all();
 }
@@ -73,9 +73,12 @@ void Registrar::Leave(const std::string& key, const DeregisterOptions& why) {
     std::lock_guard<std::mutex> lock(mutex_);
     const auto found = slots_.find(key);
     if (found == slots_.end()) return;
-    found->second.wanted = State::kOut;
-    found->second.why = why;
-    found->second.forget = true;
+    Slot& slot = found->second;
+    slot.wanted = State::kOut;
+    slot.why = why;
+    slot.forget = true;
+    ++slot.wants;
+    slot.retry_at = {};
   }
   changed_.notify_all();
 }
@@ -89,10 +92,14 @@ void Registrar::LeaveAll(const DeregisterOptions& why) {
   for (const std::string& key : keys) Leave(key, why);
 }
 
-bool Registrar::Settled() const {
-  return !lease_renewed_anew_ && std::all_of(slots_.begin(), slots_.end(), [](const auto& entry) {
-    return entry.second.settled();
-  });
+// When there is something to tell; max: never, all is settled.
+Registrar::Clock::time_point Registrar::Due() const {
+  if (lease_renewed_anew_) return {};
+  Clock::time_point due = Clock::time_point::max();
+  for (const auto& [key, slot] : slots_) {
+    if (!slot.settled()) due = std::min(due, slot.retry_at);
+  }
+  return due;
 }
 
 bool Registrar::WaitSettled(absl::Duration timeout) {
@@ -100,29 +107,33 @@ bool Registrar::WaitSettled(absl::Duration timeout) {
   return changed_.wait_for(lock, absl::ToChronoMilliseconds(timeout), [this] { return Settled(); });
 }
 
+// The registry knows none of the instances any more but the one that the lease began with.
+void Registrar::StartAnew() {
+  for (auto& [key, slot] : slots_) {
+    slot.told = State::kOut;
+    slot.told_message.clear();
+  }
+  const auto [begun, forgotten] = slots_.try_emplace(lease_key_);
+  if (forgotten) {
+    begun->second.spec = lease_spec_;
+    begun->second.forget = true;
+  }
+  begun->second.told = State::kPassing;
+  begun->second.told_spec = lease_spec_;
+}
+
 void Registrar::Serve() {
-  std::chrono::milliseconds pause = kFirstPause;
   std::unique_lock<std::mutex> lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return stopping_ || !Settled(); });
-    if (stopping_) break;
-    if (std::exchange(lease_renewed_anew_, false)) {
-      for (auto& [key, slot] : slots_) {
-        slot.told = State::kOut;
-        slot.told_message.clear();
-      }
-      const auto [begun, forgotten] = slots_.try_emplace(lease_key_);
-      if (forgotten) {
-        begun->second.spec = lease_spec_;
-        begun->second.forget = true;
-      }
-      begun->second.told = State::kPassing;
-      begun->second.told_spec = lease_spec_;
+  while (!stopping_) {
+    const Clock::time_point now = Clock::now();
+    if (const Clock::time_point due = Due(); due > now) {
+      changed_.wait_until(lock, due);
+      continue;
     }
-    absl::Status failed;
+    if (std::exchange(lease_renewed_anew_, false)) StartAnew();
     std::vector<std::string> keys;
     for (const auto& [key, slot] : slots_) {
-      if (!slot.settled()) keys.push_back(key);
+      if (!slot.settled() && slot.retry_at <= now) keys.push_back(key);
     }
     for (const std::string& key : keys) {
       const auto found = slots_.find(key);
@@ -130,6 +141,11 @@ void Registrar::Serve() {
       Slot copy = found->second;
       lock.unlock();
       const absl::Status brought = Bring(key, &copy);
+      std::string trouble(brought.message());
+      // Once for each different trouble.
+      if (!brought.ok() && trouble != copy.trouble && options_.note != nullptr) {
+        options_.note(absl::StrCat(key, ": ", trouble));
+      }
       lock.lock();
       Slot& slot = slots_[key];
       slot.told = copy.told;
@@ -137,25 +153,16 @@ void Registrar::Serve() {
       slot.told_spec = copy.told_spec;
       slot.acknowledged = copy.acknowledged;
       slot.waiting_for = copy.waiting_for;
+      slot.trouble = std::move(trouble);
+      if (brought.ok()) {
+        slot.pause = kFirstPause;
+      } else if (slot.wants == copy.wants) {
+        slot.retry_at = Clock::now() + slot.pause;
+        slot.pause = std::min(slot.pause * 2, kLongestPause);
+      }
       if (slot.forget && slot.wanted == State::kOut && slot.told == State::kOut) slots_.erase(key);
-      if (!brought.ok()) failed = brought;
     }
     changed_.notify_all();
-    if (failed.ok()) {
-      pause = kFirstPause;
-      last_note_.clear();
-      continue;
-    }
-    // Once for each different trouble.
-    std::string note(failed.message());
-    if (options_.note != nullptr && note != last_note_) {
-      last_note_ = note;
-      lock.unlock();
-      options_.note(note);
-      lock.lock();
-    }
-    changed_.wait_for(lock, pause, [this] { return stopping_; });
-    pause = std::min(pause * 2, kLongestPause);
   }
   lock.unlock();
   lease_ = nullptr;  // ends the lease, within its own limit
@@ -189,7 +196,7 @@ absl::Status Registrar::Bring(const std::string& key, Slot* slot) {
     return absl::OkStatus();
   }
   if (slot->told == State::kOut || slot->told_spec != slot->spec) {
-    if (const absl::Status entered = Enter(key, slot); !entered.ok()) return entered;
+    if (absl::Status entered = Enter(key, slot); !entered.ok()) return entered;
   }
   if (slot->told == slot->wanted && slot->told_message == slot->message) {
     return slot->wanted == State::kDraining ? AskDrained(slot) : absl::OkStatus();

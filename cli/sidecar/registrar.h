@@ -7,7 +7,8 @@
 //   registrar.WaitSettled(absl::Seconds(5));
 //
 // It compares what is wanted with what the registry was last told, and tells the difference; what
-// fails is tried again after a jitterless pause of 0.2 to 5 s. So it does not matter whether the
+// fails is tried again after a jitterless pause of 0.2 to 5 s, or as soon as something else is
+// wanted of it; one that is refused does not hold up the others. So it does not matter whether the
 // registry is there when the service starts. kDraining is settled when every live subscriber has
 // acknowledged it (promise G7). All instances hang on one lease: the first one begins it and the
 // client library renews it; the others are attached. When the lease is lost, everything is
@@ -17,7 +18,9 @@
 // calls; `note` is called by several.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,6 +38,7 @@ namespace registry::cli {
 class Registrar {
  public:
   enum class State { kOut, kPassing, kCritical, kDraining };
+  static constexpr std::chrono::milliseconds kFirstPause{200};
   struct Options {
     ClientOptions client = {};
     absl::Duration ttl = absl::Seconds(6);
@@ -55,12 +59,18 @@ class Registrar {
   bool WaitSettled(absl::Duration timeout);
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Slot {
     InstanceSpec spec;
     State wanted = State::kOut;
     std::string message;    // for people
     DeregisterOptions why;  // with kOut
     bool forget = false;
+    uint64_t wants = 0;  // grows with each of them
+    // After a failure.
+    Clock::time_point retry_at = {};
+    std::chrono::milliseconds pause = kFirstPause;
+    std::string trouble;  // that has been noted
     // What the registry was told last.
     State told = State::kOut;
     std::string told_message;
@@ -77,7 +87,10 @@ class Registrar {
   absl::Status Enter(const std::string& key, Slot* slot);
   absl::Status AskDrained(Slot* slot);
   void OnEvent(const RegistrationEvent& event);
-  bool Settled() const;  // with the lock
+  // With the lock.
+  void StartAnew();
+  Clock::time_point Due() const;
+  bool Settled() const { return Due() == Clock::time_point::max(); }
 
   const Options options_;
   std::mutex mutex_;
@@ -85,7 +98,6 @@ class Registrar {
   std::map<std::string, Slot> slots_;
   bool stopping_ = false;
   bool lease_renewed_anew_ = false;  // the library registered again with a new lease
-  std::string last_note_;
 
   // The worker's.
   std::unique_ptr<Client> client_;

@@ -48,9 +48,7 @@ void Sidecar::Set(const std::vector<Service>& services) {
   for (const auto& [key, service] : next) {
     const auto before = services_.find(key);
     if (before == services_.end() || before->second == service) continue;
-    if (before->second.check != service.check) {
-      in_.erase(key);  // its new check decides; until then it stays as it is
-    } else if (const auto in = in_.find(key); in != in_.end()) {
+    if (const auto in = in_.find(key); in != in_.end()) {
       registrar_.Want(key, service.instance,
                       in->second ? Registrar::State::kPassing : Registrar::State::kCritical);
     }
@@ -102,6 +100,7 @@ void Sidecar::OnSignal(int signal) {
       return;
     case SIGHUP:
       if (options_.reload != nullptr) {
+        if (phase_ != Phase::kServing) return;  // it would bring back what is to leave
         auto services = options_.reload();
         if (!services.ok()) {
           return Note(absl::StrCat("not reloaded: ", std::string(services.status().message())));

@@ -34,12 +34,37 @@ PickerShared::PickerShared(const PickerOptions& given) : options(given) {
 TargetFigures::TargetFigures(std::shared_ptr<PickerShared> owner) : shared(std::move(owner)) {
   if (shared->ejection) host.emplace(*shared->ejection);
   if (shared->options.instance_breaker) {
-    breaker.emplace(*shared->options.instance_breaker, shared->options.time);
+    breaker =
+        std::make_unique<CircuitBreaker>(*shared->options.instance_breaker, shared->options.time);
   }
 }
 
 TargetFigures::~TargetFigures() {
   if (host) shared->ejection->Forget(*host);
+}
+
+PickTarget* TargetFigures::NewVersion(InstancePtr instance) {
+  versions.fetch_add(1, std::memory_order_relaxed);
+  PickTarget* version = nearest.free.load(std::memory_order_acquire) ? &nearest : new PickTarget;
+  version->free.store(false, std::memory_order_relaxed);
+  version->held.store(1, std::memory_order_relaxed);
+  version->instance = std::move(instance);
+  version->figures = this;
+  return version;
+}
+
+void TargetFigures::End(PickTarget* version) {
+  if (version != &nearest) {
+    delete version;
+  } else {
+    version->instance = nullptr;
+    version->free.store(true, std::memory_order_release);
+  }
+  if (versions.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+void PickTarget::Release() {
+  if (held.fetch_sub(1, std::memory_order_acq_rel) == 1) figures->End(this);
 }
 
 PickerCore::PickerCore(const PickerOptions& options)
@@ -63,30 +88,34 @@ Picked PickerCore::Pick(const PickRequest& request) {
   size_t index = 0;
   for (uint32_t attempt = 0; attempt < kAttempts; ++attempt) {
     index = std::min(table->choice->Pick(request, attempt), targets.size() - 1);
-    if (CanBeUsed(targets[index])) return Take(targets[index]);
+    if (Take(targets[index])) return Have(targets[index]);
   }
   const size_t first = index;
   for (size_t i = 1; i < std::min(targets.size(), kNeighbours); ++i) {
     index = (first + i) % targets.size();
-    if (CanBeUsed(targets[index])) return Take(targets[index]);
+    if (Take(targets[index])) return Have(targets[index]);
   }
   // Ejected ones are better than none; those behind an open breaker are not.
-  TargetFigures& figures = *targets[first]->figures;
-  if (!shared_->options.instance_breaker || figures.breaker->Allow()) return Take(targets[first]);
+  if (Take(targets[first], /*ejected_too=*/true)) return Have(targets[first]);
   if (service != nullptr) service->Cancel();
   if (metrics != nullptr) metrics->OnPick(nullptr);
   return Picked(PickFailure::kCircuitOpen);
 }
 
-bool PickerCore::CanBeUsed(PickTarget* target) const {
+// It is counted before it is looked at: where another core has written to it, it comes here once.
+bool PickerCore::Take(PickTarget* target, bool ejected_too) const {
+  target->Hold();
   TargetFigures& figures = *target->figures;
-  if (shared_->ejection && shared_->ejection->Ejected(*figures.host)) return false;
-  return !shared_->options.instance_breaker || figures.breaker->Allow();
+  figures.load.Begin();
+  const bool ejected =
+      !ejected_too && shared_->ejection && shared_->ejection->Ejected(*figures.host);
+  if (!ejected && (!shared_->options.instance_breaker || figures.breaker->Allow())) return true;
+  figures.load.End();
+  target->Release();
+  return false;
 }
 
-Picked PickerCore::Take(PickTarget* target) const {
-  target->Hold();
-  target->figures->load.Begin();
+Picked PickerCore::Have(PickTarget* target) const {
   if (shared_->options.metrics != nullptr) shared_->options.metrics->OnPick(target->instance.get());
   return Picked(target);
 }
@@ -144,9 +173,8 @@ void PickerCore::Replace(const ViewPtr& view) {
       continue;
     }
     same &= lives_on && before->instance->spec == instance->spec;
-    auto* target = new PickTarget{.instance = std::move(instance), .figures = nullptr};
-    target->figures = lives_on ? before->figures : std::make_shared<TargetFigures>(shared_);
-    table->targets.push_back(target);
+    TargetFigures* figures = lives_on ? before->figures : new TargetFigures(shared_);
+    table->targets.push_back(figures->NewVersion(std::move(instance)));
   }
   same &= former == former_.end() && choice_ != nullptr;
   if (shared_->ejection) shared_->ejection->SetHosts(table->targets.size());

@@ -2,8 +2,7 @@
 // of them.
 //
 // A target is one version of one instance; its figures (load, ejection, breaker) live on over
-// changes of the instance, as long as the incarnation does. A Picked holds its target by a count of
-// its own.
+// changes of the instance, as long as the incarnation does. A Picked holds its target by a count.
 #pragma once
 
 #include <atomic>
@@ -28,27 +27,36 @@ struct PickerShared {
   std::optional<CircuitBreaker> service_breaker;
 };
 
-// All that a pick looks at is in the first cache line. Whether `host` and `breaker` are there, the
-// picker's options say: asking them here would cost the lines behind them.
+struct TargetFigures;
+
+// One version of an instance.
+struct PickTarget {
+  void Hold() { held.fetch_add(1, std::memory_order_relaxed); }
+  void Release();
+
+  std::atomic<uint32_t> held{0};  // by the table, and by each Picked
+  std::atomic<bool> free{true};
+  InstancePtr instance = {};
+  TargetFigures* figures = nullptr;
+};
+
+// What is known of an instance. All that a pick reads and writes is in the first cache line, so that
+// it waits for one at most where another core has picked the same instance: the load, the beginning
+// of `host`, and one version. Whether `host` and `breaker` are there, the picker's options say:
+// asking them here would cost the lines behind.
 struct alignas(64) TargetFigures {
   explicit TargetFigures(std::shared_ptr<PickerShared> owner);
   ~TargetFigures();
+  // Held once, by the caller. By one thread at a time.
+  PickTarget* NewVersion(InstancePtr instance);
+  void End(PickTarget* version);
 
-  const std::shared_ptr<PickerShared> shared;
+  PickTarget nearest;  // for the first version, and for a later one when it is free again
   TargetLoad load;
   std::optional<OutlierEjection::Host> host;
-  std::optional<CircuitBreaker> breaker;
-};
-
-struct alignas(64) PickTarget {
-  void Hold() { held.fetch_add(1, std::memory_order_relaxed); }
-  void Release() {
-    if (held.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
-  }
-
-  std::atomic<uint32_t> held{1};  // the table, and each Picked
-  InstancePtr instance;
-  std::shared_ptr<TargetFigures> figures;
+  const std::shared_ptr<PickerShared> shared;
+  std::unique_ptr<CircuitBreaker> breaker;
+  std::atomic<uint32_t> versions{0};  // it goes with the last one
 };
 
 class PickerCore : public ViewListener {
@@ -71,9 +79,9 @@ class PickerCore : public ViewListener {
     std::shared_ptr<const PickTable> choice;
   };
 
-  bool CanBeUsed(PickTarget* target) const;
   std::vector<InstancePtr> Usable(const View& view) const;
-  Picked Take(PickTarget* target) const;
+  bool Take(PickTarget* target, bool ejected_too = false) const;
+  Picked Have(PickTarget* target) const;
   void Replace(const ViewPtr& view);
 
   const PolicyPtr policy_;

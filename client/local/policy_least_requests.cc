@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "client/local/fast_random.h"
 #include "registry/policy.h"
@@ -10,13 +11,6 @@ namespace {
 constexpr double kDecayNs = 10e9;  // Finagle's default decay time, 10 s
 // Whoever has never answered is tried, but by one call at a time.
 constexpr double kUnknown = 1e18;
-
-double Cost(const TargetLoad& load, float weight) {
-  const double calls = load.in_flight();
-  const double latency = load.latency_ns();
-  if (latency <= 0) return calls == 0 ? 0 : kUnknown + calls;
-  return latency * (calls + 1) / weight;
-}
 
 class Table : public PickTable {
  public:
@@ -29,15 +23,15 @@ class Table : public PickTable {
   }
 
   size_t Pick(const PickRequest&, uint32_t /*attempt*/) const override {
-    const size_t count = targets_.size();
-    const size_t a = FastRandomBelow(count);
-    if (count == 1) return a;
-    size_t b = FastRandomBelow(count - 1);
-    if (b >= a) ++b;
-    return Cost(*targets_[a].load, targets_[a].weight) <=
-                   Cost(*targets_[b].load, targets_[b].weight)
-               ? a
-               : b;
+    if (targets_.size() == 1) return 0;
+    const auto [a, b] = Two(FastRandom());
+    const bool first = Cost(targets_[a]) <= Cost(targets_[b]);
+    // Other cores write to what is read here. What this thread will look at next is on its way
+    // meanwhile.
+    const auto [next_a, next_b] = Two(FastRandomAhead());
+    __builtin_prefetch(targets_[next_a].load);
+    __builtin_prefetch(targets_[next_b].load);
+    return first ? a : b;
   }
 
  private:
@@ -45,6 +39,22 @@ class Table : public PickTable {
     const TargetLoad* load;
     float weight;
   };
+
+  // Different ones.
+  std::pair<size_t, size_t> Two(uint64_t random) const {
+    const size_t count = targets_.size();
+    const size_t a = Below(count, static_cast<uint32_t>(random >> 32));
+    const size_t b = Below(count - 1, static_cast<uint32_t>(random));
+    return {a, b + (b >= a)};
+  }
+
+  static double Cost(const Target& target) {
+    const double calls = target.load->in_flight();
+    const double latency = target.load->latency_ns();
+    if (latency <= 0) return calls == 0 ? 0 : kUnknown + calls;
+    return latency * (calls + 1) / target.weight;
+  }
+
   std::vector<Target> targets_;
 };
 

@@ -1,8 +1,12 @@
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
 #include "client/local/fast_random.h"
+#include "client/local/published.h"
 #include "registry/policy.h"
 
 namespace registry {
@@ -29,7 +33,7 @@ std::vector<uint32_t> Turns(const std::vector<Candidate>& all) {
   for (const Candidate& one : all) {
     const double exact =
         static_cast<double>(std::max<uint32_t>(one.instance->spec.weight, 1)) / divisor * scale;
-    turns.push_back(std::max<uint32_t>(1, static_cast<uint32_t>(exact + 0.5)));
+    turns.push_back(std::max<uint32_t>(1, static_cast<uint32_t>(std::lround(exact))));
   }
   return turns;
 }
@@ -56,18 +60,25 @@ std::vector<uint32_t> Schedule(const std::vector<uint32_t>& turns) {
 
 class Table : public PickTable {
  public:
-  explicit Table(const std::vector<Candidate>& all)
-      : schedule_(Schedule(Turns(all))),
-        // Not all processes of a service begin with the same instance.
-        next_(FastRandom()) {}
+  explicit Table(const std::vector<Candidate>& all) : schedule_(Schedule(Turns(all))) {
+    for (Turn& turn : turns_) turn.next = FastRandom();
+  }
 
   size_t Pick(const PickRequest&, uint32_t /*attempt*/) const override {
-    return schedule_[next_.fetch_add(1, std::memory_order_relaxed) % schedule_.size()];
+    Turn& turn = turns_[ThreadNumber() % kTurns];
+    return schedule_[turn.next.fetch_add(1, std::memory_order_relaxed) % schedule_.size()];
   }
 
  private:
+  // Threads go round by themselves, so that they do not wait for each other; and neither they nor
+  // the processes of a service begin with the same instance.
+  static constexpr size_t kTurns = 16;
+  struct alignas(64) Turn {
+    std::atomic<uint64_t> next;
+  };
+
   const std::vector<uint32_t> schedule_;
-  mutable std::atomic<uint64_t> next_;
+  mutable std::array<Turn, kTurns> turns_;
 };
 
 class RoundRobin : public Policy {

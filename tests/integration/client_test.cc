@@ -16,6 +16,7 @@
 #include "registry/picker.h"
 #include "registry/v1/operator.grpc.pb.h"
 #include "tests/support/cluster.h"
+#include "tests/support/secured_daemon.h"
 #include "tests/support/wait_for.h"
 
 namespace registryd::testing {
@@ -160,6 +161,45 @@ TEST_F(ClientTest, G4ClientsMoveOffMembersThatStopAndDieAndNothingLeavesTheirVie
   EXPECT_TRUE(picker.Pick());
   std::lock_guard lock(mutex);
   EXPECT_THAT(seen, ::testing::IsEmpty());
+}
+
+TEST(SecuredClientTest, RegistersByItsCertificateAndWatchesByItsToken) {
+  SecuredDaemon secured;
+  ASSERT_TRUE(secured.Start()) << secured.daemon().Log();
+  const ClientFiles files = secured.Files("shop/web");
+  const std::string token = secured.tls_dir() + "/token";
+  ReplaceFile(token, secured.Token("reader") + "\n");
+  const auto client = [&](registry::ClientOptions options) {
+    options.servers = {secured.address()};
+    options.timeout = kLong;
+    return *registry::Client::Create(options);
+  };
+  const auto owner = client({.tls_ca = files.ca, .tls_cert = files.cert, .tls_key = files.key});
+  const auto caller = client({.tls_ca = files.ca, .token_file = token});
+  registry::InstanceSpec web = Web("a");
+  web.ns = "shop";
+  auto registration = owner->KeepRegistered({web}, {.ttl = absl::Seconds(2)});
+  ASSERT_TRUE(registration.ok()) << registration.status();
+  auto subscription = caller->Subscribe({.ns = "shop", .service = "web"});
+  ASSERT_TRUE(subscription.ok() && (*subscription)->WaitReady(kLong).ok());
+  registry::Picker picker(**subscription);
+  EXPECT_TRUE(picker.Pick());
+  // The policy is about both.
+  auto vault = caller->Subscribe({.ns = "bank", .service = "vault"});
+  ASSERT_TRUE(vault.ok());
+  EXPECT_TRUE(absl::IsPermissionDenied((*vault)->WaitReady(kLong)));
+  EXPECT_TRUE(absl::IsPermissionDenied(caller->KeepRegistered({web}).status()));
+
+  // Their streams come back after a restart, and the drain hears of the caller.
+  ASSERT_EQ(secured.daemon().Stop(), 0);
+  ASSERT_TRUE(secured.Start()) << secured.daemon().Log();
+  const uint64_t renewals = (*registration)->status().renewals;
+  EXPECT_TRUE(WaitFor([&] { return (*registration)->status().renewals > renewals + 1; }));
+  EXPECT_TRUE(WaitFor([&] { return (*subscription)->status().live; }));
+  const absl::Status drained = (*registration)->Drain(kLong);
+  EXPECT_TRUE(drained.ok()) << drained;
+  EXPECT_FALSE(picker.Pick());
+  EXPECT_EQ((*registration)->status().lost, 0u);
 }
 
 }  // namespace

@@ -291,6 +291,29 @@ TEST_F(SidecarTest, SeveralServicesHangOnOneLeaseAndReloadOnSighup) {
   EXPECT_FALSE(Find("c-1", "c"));
 }
 
+// The registry itself answers gRPC's health service.
+TEST_F(SidecarTest, ACheckThatAReloadHasChangedAndThatFailsTurnsItCritical) {
+  const std::string port = daemon_.address().substr(daemon_.address().rfind(':') + 1);
+  const std::string file = dir_.path() + "/sidecar.toml";
+  const auto write = [&](const std::string& check) {
+    std::ofstream(file)
+        << "[[service]]\nname = \"web\"\nid = \"web-1\"\ninterval = \"50ms\"\nport = " << port
+        << "\ncheck = \"" << check << "\"\n";
+  };
+  write("grpc");
+  Cli({"sidecar", "--config", file});
+  ASSERT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
+  write("grpc:no.such.Service");
+  process_->Signal(SIGHUP);
+  ASSERT_TRUE(WaitFor([&] {
+    const auto web = Find("web-1");
+    return web && web->health() == registry::v1::HEALTH_CRITICAL;
+  })) << Err();
+  write("tcp");
+  process_->Signal(SIGHUP);
+  EXPECT_TRUE(WaitFor([&] { return Healthy("web-1"); })) << Err();
+}
+
 TEST_F(SidecarTest, ALostLeaseBringsEverythingBack) {
   std::atomic<bool> ok{true};
   ScriptServer a(Healthz(ok)), b(Healthz(ok));

@@ -80,8 +80,9 @@ class Policy {
 using PolicyPtr = std::shared_ptr<const Policy>;
 
 // Each instance in turn, as often as its weight says, its turns spread evenly (as nginx's smooth
-// weighted round robin, from a table made ahead). Memory: up to 8 turns (32 bytes) an instance
-// beyond the first 4,096; weights are rounded to that.
+// weighted round robin, from a table made ahead). Threads go round by themselves, from different
+// beginnings. Memory: up to 8 turns (32 bytes) an instance beyond the first 4,096; weights are
+// rounded to that.
 PolicyPtr WeightedRoundRobin();
 
 // The better of two random ones, by latency x (calls under way + 1) / weight: power of two choices

@@ -110,20 +110,5 @@ TEST_F(SidecarFileTest, WrongFilesAreRefusedWithTheLine) {
   EXPECT_FALSE(ReadSidecarFile(dir_.path() + "/absent", "default").ok());
 }
 
-TEST(LocalAddress, FacesTheRegistry) {
-  EXPECT_EQ(*FacingAddress({"127.0.0.1:7400"}), "127.0.0.1");
-  EXPECT_EQ(*FacingAddress({"no-such-host.invalid:7400", "127.0.0.1:7400"}), "127.0.0.1");
-  const auto v6 = FacingAddress({"[::1]:7400"});
-  EXPECT_TRUE(!v6.ok() || *v6 == "::1");  // not every machine has IPv6
-  EXPECT_THAT(std::string(FacingAddress({"no-such-host.invalid:7400"}).status().message()),
-              HasSubstr("--advertise"));
-}
-
-TEST(LocalAddress, AnIdNamesHostAndPort) {
-  const std::string id = DefaultInstanceId(8080);
-  EXPECT_THAT(id, HasSubstr(":8080"));
-  EXPECT_NE(std::isalnum(static_cast<unsigned char>(id.front())), 0);
-}
-
 }  // namespace
 }  // namespace registry::cli

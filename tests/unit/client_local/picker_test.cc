@@ -109,6 +109,30 @@ TEST(PickerTest, APickedInstanceOutlivesItsRemovalAndThePicker) {
   EXPECT_FALSE(picked);
 }
 
+TEST(PickerTest, EachPickedHasTheVersionThatWasPicked) {
+  Picker picker;
+  std::vector<Picked> held;
+  std::vector<std::weak_ptr<const Instance>> versions;
+  for (uint64_t revision = 1; revision <= 20; ++revision) {
+    auto version = std::make_shared<Instance>(*Web("a"));
+    version->changed_revision = revision;
+    versions.push_back(version);
+    picker.SetView(ViewOf({std::move(version)}));
+    // Some are held over several changes, some are gone at the next.
+    if (revision % 3 == 0) held.clear();
+    held.push_back(picker.Pick());
+    if (revision % 2 == 0) held.push_back(picker.Pick());
+    for (const Picked& one : held) {
+      EXPECT_LE(revision - one.instance().changed_revision, 3u);
+      EXPECT_EQ(&one.instance(), versions[one.instance().changed_revision - 1].lock().get());
+    }
+    EXPECT_EQ(held.back().instance().changed_revision, revision);
+  }
+  held.clear();
+  picker.SetView(ViewOf({}));
+  for (const auto& version : versions) EXPECT_TRUE(version.expired());
+}
+
 TEST(PickerTest, FiguresLiveOnOverAnUpdateButNotOverANewLife) {
   ManualTime time;
   Picker picker({.policy = WeightedRoundRobin(), .time = &time});
