@@ -15,7 +15,7 @@ packages=(
   build-essential cmake ninja-build pkg-config ccache ca-certificates procps
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc librocksdb-dev libabsl-dev
   libspdlog-dev libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libssl-dev prometheus-cpp-dev libboost1.81-dev
-  libxxhash-dev libjemalloc-dev libgtest-dev libgmock-dev python3
+  libxxhash-dev libjemalloc-dev libgtest-dev libgmock-dev python3 python3-yaml
   # libraft.a needs these
   liblz4-dev libuv1-dev
 )

@@ -39,13 +39,13 @@ template <class Answer>
 grpc::ServerUnaryReactor* ReadCall(grpc::CallbackServerContext* context, const CountedCall& call,
                                    operations::Reads* reads, const absl::Status& valid,
                                    const registry::v1::ReadOptions& read, Answer answer) {
-  if (!valid.ok()) {
-    call.Finish(valid);
+  const auto options = ReadOptionsFromApi(read, TimeLeftMs(*context, kWaitMaxMs));
+  if (!valid.ok() || !options.ok()) {
+    call.Finish(valid.ok() ? options.status() : valid);
     return call.reactor();
   }
-  const auto options = ReadOptionsFromApi(read, TimeLeftMs(*context, kWaitMaxMs));
-  reads->Fresh(options, [call, answer = std::move(answer)](
-                            absl::StatusOr<operations::ViewPtr> view) mutable {
+  reads->Fresh(*options, [call, answer = std::move(answer)](
+                             absl::StatusOr<operations::ViewPtr> view) mutable {
     if (view.ok()) answer(*view);
     call.Finish(view.status());
   });
@@ -84,7 +84,7 @@ grpc::ServerUnaryReactor* DiscoveryService::Lookup(grpc::CallbackServerContext* 
     return call.reactor();
   }
   const auto options = ReadOptionsFromApi(request.read(), kWaitMaxMs);
-  if (!options.special()) {
+  if (options.ok() && !options->special()) {
     const operations::ViewPtr view = reads_->Local();
     *response = EncodeLookup(reads_->Stamp(*view), view, *query);
     call.Finish(absl::OkStatus());

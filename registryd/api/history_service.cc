@@ -170,6 +170,9 @@ grpc::ServerUnaryReactor* HistoryService::Explain(grpc::CallbackServerContext* c
   absl::Status valid = query.status();
   if (valid.ok()) valid = reads_->Authorize(caller, query->service_name);
   if (valid.ok() && !request->id().empty()) valid = core::ValidateInstanceId("id", request->id());
+  const auto options =
+      ReadOptionsFromApi(request->lookup().read(), TimeLeftMs(*context, kWaitMaxMs));
+  if (valid.ok()) valid = options.status();
   if (!valid.ok()) {
     call.Finish(valid);
     return call.reactor();
@@ -177,17 +180,16 @@ grpc::ServerUnaryReactor* HistoryService::Explain(grpc::CallbackServerContext* c
   // Whoever may look up is told why it finds what it finds; who did that is history.
   const operations::History* history =
       history_->MayRead(caller, query->service_name) ? history_ : nullptr;
-  reads_->Fresh(ReadOptionsFromApi(request->lookup().read(), TimeLeftMs(*context, kWaitMaxMs)),
-                [this, call, request, response, history,
-                 query = *std::move(query)](absl::StatusOr<operations::ViewPtr> view) mutable {
-                  if (!view.ok()) return call.Finish(view.status());
-                  // A view that was waited for comes on the loop, which must not read the disk.
-                  const bool posted = worker_->Post([this, call, request, response, history,
-                                                     query = std::move(query), view = *view] {
-                    call.Finish(FillVerdicts(*view, query, request->id(), history, response));
-                  });
-                  if (!posted) call.Finish(absl::UnavailableError("this node stops"));
-                });
+  reads_->Fresh(*options, [this, call, request, response, history, query = *std::move(query)](
+                              absl::StatusOr<operations::ViewPtr> view) mutable {
+    if (!view.ok()) return call.Finish(view.status());
+    // A view that was waited for comes on the loop, which must not read the disk.
+    const bool posted = worker_->Post(
+        [this, call, request, response, history, query = std::move(query), view = *view] {
+          call.Finish(FillVerdicts(*view, query, request->id(), history, response));
+        });
+    if (!posted) call.Finish(absl::UnavailableError("this node stops"));
+  });
   return call.reactor();
 }
 

@@ -135,12 +135,17 @@ absl::StatusOr<core::InstanceFilter> FilterFromApi(
   return filter;
 }
 
-operations::ReadOptions ReadOptionsFromApi(const registry::v1::ReadOptions& read,
-                                           int64_t timeout_ms) {
-  return {.linearizable = read.consistency() == registry::v1::CONSISTENCY_LINEARIZABLE,
-          .min_revision = Revision(read.min_revision()),
-          .max_staleness_ms = read.max_staleness_ms(),
-          .timeout_ms = timeout_ms};
+absl::StatusOr<operations::ReadOptions> ReadOptionsFromApi(const registry::v1::ReadOptions& read,
+                                                           int64_t timeout_ms) {
+  if (!registry::v1::Consistency_IsValid(read.consistency())) {
+    return absl::InvalidArgumentError(
+        Text("read.consistency: must be LOCAL or LINEARIZABLE, is ", int{read.consistency()}));
+  }
+  return operations::ReadOptions{
+      .linearizable = read.consistency() == registry::v1::CONSISTENCY_LINEARIZABLE,
+      .min_revision = Revision(read.min_revision()),
+      .max_staleness_ms = read.max_staleness_ms(),
+      .timeout_ms = timeout_ms};
 }
 
 void StampToApi(const operations::AnswerStamp& stamp, registry::v1::AnswerInfo* out) {

@@ -22,8 +22,8 @@ absl::StatusOr<operations::LookupQuery> QueryFromApi(std::string_view path,
 absl::StatusOr<core::InstanceFilter> FilterFromApi(
     std::string_view path, const google::protobuf::RepeatedField<int>& health,
     std::string_view selector, std::string_view version_range, uint8_t health_if_empty);
-operations::ReadOptions ReadOptionsFromApi(const registry::v1::ReadOptions& read,
-                                           int64_t timeout_ms);
+absl::StatusOr<operations::ReadOptions> ReadOptionsFromApi(const registry::v1::ReadOptions& read,
+                                                           int64_t timeout_ms);
 void StampToApi(const operations::AnswerStamp& stamp, registry::v1::AnswerInfo* out);
 
 // The whole response. Small answers are copied into one slice; large ones refer to the view's bytes

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -14,6 +15,7 @@
 #include "registryd/storage/record_file.h"
 #include "registryd/storage/sequence_check.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/file_checksum.h"
 #include "rocksdb/memtablerep.h"
 #include "rocksdb/sst_file_reader.h"
 #include "rocksdb/table.h"
@@ -59,6 +61,7 @@ rocksdb::DBOptions DatabaseWide(const DatabaseOptions& options) {
   db.manifest_preallocation_size = 64u << 10;
   db.bytes_per_sync = 1 << 20;
   db.max_background_jobs = 2;
+  db.file_checksum_gen_factory = rocksdb::GetFileChecksumGenCrc32cFactory();
   db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   db.max_log_file_size = 1 << 20;
   db.keep_log_file_num = 3;
@@ -124,6 +127,21 @@ absl::Status CheckWals(const DatabaseOptions& options) {
         {{"error", status}});
   }
   return absl::OkStatus();
+}
+
+// Every byte of every table file, by the checksums of whole files in the MANIFEST. Tables of an older
+// registryd have checksums of their blocks only, which leave out a few bytes of no meaning.
+rocksdb::Status VerifyTables(rocksdb::DB& db) {
+  rocksdb::ReadOptions read;
+  read.readahead_size = 2u << 20;
+  rocksdb::Status status = db.VerifyFileChecksums(read);
+  if (!status.ok()) return status;
+  std::vector<rocksdb::LiveFileMetaData> tables;
+  db.GetLiveFilesMetaData(&tables);
+  const bool older = std::any_of(tables.begin(), tables.end(), [](const auto& table) {
+    return table.file_checksum_func_name == rocksdb::kUnknownFileChecksumFuncName;
+  });
+  return older ? db.VerifyChecksum(read) : status;
 }
 
 // Some damage of a table file is reported with the MANIFEST's name only.
@@ -221,9 +239,7 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& 
   std::unique_ptr<Database> database(new Database(
       options.dir, std::move(sequence), std::unique_ptr<rocksdb::DB>(opened), std::move(handles)));
 
-  rocksdb::ReadOptions read;
-  read.readahead_size = 2u << 20;
-  if (status = opened->VerifyChecksum(read); !status.ok()) return OpenError(options.dir, status);
+  if (status = VerifyTables(*opened); !status.ok()) return OpenError(options.dir, status);
   return database;
 }
 

@@ -173,6 +173,24 @@ TEST_F(BadInputTest, G10TheRestOfAnInstance) {
       "labels");
 }
 
+// Labels fill a message up to its limit; beyond that nobody reads it.
+TEST_F(BadInputTest, G10MebibytesOfLabels) {
+  const auto fill = [](InstanceSpec& spec, int mebibytes) {
+    for (int i = 0; i < mebibytes; ++i) {
+      (*spec.mutable_labels())["k" + std::to_string(i)] = std::string(1 << 20, 'v');
+    }
+  };
+  ExpectSpecRefused(
+      "3 MiB", [&](auto& s) { fill(s, 3); }, "labels");
+  RegisterRequest request;
+  *request.add_instances() = Spec("good", "first");
+  fill(*request.mutable_instances(0), 10);
+  RegisterResponse response;
+  ExpectRefused(
+      "10 MiB", [&] { return stubs_->Register(request, &response); },
+      StatusCode::RESOURCE_EXHAUSTED, "larger than max");
+}
+
 TEST_F(BadInputTest, G10SizeOfARegisterCall) {
   RegisterRequest request;
   RegisterResponse response;
@@ -352,6 +370,18 @@ TEST_F(BadInputTest, G10Reads) {
   lookup.clear_version_range();
   lookup.mutable_read()->set_max_staleness_ms(-1);
   ExpectRefused("max_staleness", call, StatusCode::INVALID_ARGUMENT, "max_staleness_ms");
+  lookup.clear_read();
+  for (const int unknown : {-1, 2, 99}) {
+    lookup.mutable_read()->set_consistency(static_cast<registry::v1::Consistency>(unknown));
+    ExpectRefused("unknown consistency", call, StatusCode::INVALID_ARGUMENT, "read.consistency");
+  }
+  lookup.clear_read();
+  for (const int unknown : {-1, 0, 5, 99}) {
+    lookup.add_health(registry::v1::HEALTH_PASSING);
+    lookup.add_health(static_cast<registry::v1::Health>(unknown));
+    ExpectRefused("unknown health", call, StatusCode::INVALID_ARGUMENT, "health[1]");
+    lookup.clear_health();
+  }
 
   ListInstancesRequest list;
   ListInstancesResponse page;
@@ -361,6 +391,10 @@ TEST_F(BadInputTest, G10Reads) {
   list.clear_page_size();
   list.set_page_token("\x01 garbage");
   ExpectRefused("page token", list_call, StatusCode::INVALID_ARGUMENT, "page_token");
+
+  list.clear_page_token();
+  list.mutable_read()->set_consistency(static_cast<registry::v1::Consistency>(99));
+  ExpectRefused("consistency", list_call, StatusCode::INVALID_ARGUMENT, "read.consistency");
 
   ListServicesRequest services;
   ListServicesResponse services_page;

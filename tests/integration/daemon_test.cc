@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -126,6 +127,21 @@ TEST_F(DaemonTest, TheLogLevelChangesWhileItRuns) {
   const Finished wrong = tell({"loud"});
   EXPECT_EQ(wrong.exit, 1);
   EXPECT_NE(wrong.err.find("debug, info, warning or error"), std::string::npos) << wrong.err;
+}
+
+TEST_F(DaemonTest, LogsAreJsonLinesWhereThatIsAskedFor) {
+  Daemon daemon(dir_.path() + "/json", {"--log-format", "json"});
+  ASSERT_TRUE(daemon.Start()) << daemon.Log();
+  EXPECT_EQ(daemon.Stop(), 0) << daemon.Log();
+  std::istringstream lines(daemon.Log());
+  const std::regex whole(R"re(\{"time":"[^"]+Z","level":"info","msg":"[^"]+".*\})re");
+  std::string line;
+  std::getline(lines, line);  // whose log it is
+  int seen = 0;
+  for (; std::getline(lines, line); ++seen) {
+    EXPECT_TRUE(std::regex_match(line, whole)) << line;
+  }
+  EXPECT_GE(seen, 3) << daemon.Log();
 }
 
 TEST_F(DaemonTest, CallsAreCountedByMethodAndCode) {

@@ -1,5 +1,4 @@
-// Bad nights of a single node: the disk fills up, a write fails, files are damaged, the clock
-// jumps.
+// Bad nights of a single node: the disk fills up, a write fails, the clock jumps.
 
 #include <gtest/gtest.h>
 
@@ -102,50 +101,6 @@ TEST_F(SmallDiskTest, G1AWriteErrorEndsTheProcessAndNothingAcknowledgedIsLost) {
   ASSERT_TRUE(daemon.Start()) << daemon.Log();
   const auto there = Stubs(daemon.address()).AllInstances();
   for (const std::string& name : acknowledged) EXPECT_EQ(there.count(name), 1u) << name;
-}
-
-// The newest file below `dir` whose name ends so.
-fs::path FileOf(const std::string& dir, const std::string& ending) {
-  fs::path found;
-  for (const auto& entry : fs::recursive_directory_iterator(dir)) {
-    if (entry.is_regular_file() && entry.path().extension() == ending && entry.file_size() > 0) {
-      if (found.empty() || entry.last_write_time() > fs::last_write_time(found)) {
-        found = entry.path();
-      }
-    }
-  }
-  return found;
-}
-
-void FlipByte(const fs::path& path, uintmax_t at) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(at));
-  const char was = static_cast<char>(file.get());
-  file.seekp(static_cast<std::streamoff>(at));
-  file.put(static_cast<char>(was ^ 0x40));
-}
-
-TEST(DamageTest, G10AFlippedByteInATableFileIsNamedAndTheDaemonDoesNotStart) {
-  TempDir dir;
-  Daemon daemon(dir.path() + "/data");
-  ASSERT_TRUE(daemon.Start()) << daemon.Log();
-  {
-    Stubs stubs(daemon.address());
-    for (int i = 0; i < 50; ++i) ASSERT_TRUE(Register(stubs, "i-" + std::to_string(i), 8).ok());
-  }
-  ASSERT_EQ(daemon.Stop(), 0) << daemon.Log();
-  // A second start and stop turns what was in a log of RocksDB into tables.
-  ASSERT_TRUE(daemon.Start()) << daemon.Log();
-  ASSERT_EQ(daemon.Stop(), 0) << daemon.Log();
-  const fs::path table = FileOf(daemon.data_dir(), ".sst");
-  ASSERT_FALSE(table.empty());
-  FlipByte(table, fs::file_size(table) / 3);
-
-  daemon.Launch();
-  const auto exit = daemon.Wait();
-  ASSERT_TRUE(exit.has_value()) << "it started on damaged data\n" << daemon.Log();
-  EXPECT_NE(*exit, 0);
-  EXPECT_NE(daemon.Log().find(table.filename().string()), std::string::npos) << daemon.Log();
 }
 
 class ClockTest : public ::testing::Test {

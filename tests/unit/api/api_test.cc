@@ -424,6 +424,21 @@ TEST_F(ApiTest, ABadSubscriptionEndsAloneAndTheOthersGoOn) {
   ASSERT_TRUE(stream->Read(&event));
   EXPECT_EQ(event.ended().code(), static_cast<uint32_t>(grpc::StatusCode::INVALID_ARGUMENT));
   request.mutable_subscribe()->set_service("web");
+  const auto refused = [&](const std::string& field) {
+    ASSERT_TRUE(stream->Write(request));
+    ASSERT_TRUE(stream->Read(&event));
+    EXPECT_EQ(event.ended().code(), static_cast<uint32_t>(grpc::StatusCode::INVALID_ARGUMENT));
+    EXPECT_NE(event.ended().message().find(field), std::string::npos) << event.DebugString();
+  };
+  request.mutable_subscribe()->add_health(static_cast<registry::v1::Health>(99));
+  refused("health[0]");
+  request.mutable_subscribe()->clear_health();
+  request.mutable_subscribe()->set_selector("env in (a");
+  refused("selector");
+  request.mutable_subscribe()->clear_selector();
+  request.mutable_subscribe()->set_version_range(">=one");
+  refused("version_range");
+  request.mutable_subscribe()->clear_version_range();
   ASSERT_TRUE(stream->Write(request));
   ASSERT_TRUE(stream->Read(&event));
   EXPECT_TRUE(event.has_snapshot());

@@ -67,19 +67,36 @@ TEST_F(LogDamage, AFlippedByteInATableFileIsNamed) {
   for (const std::string& original : FilesEndingIn(tables, ".sst")) {
     const uint64_t size = std::filesystem::file_size(original);
     const std::string name = std::filesystem::path(original).filename();
-    size_t found = 0;
-    for (uint64_t at = 0; at < size; at += 1 + size / 60) {
+    // Each of the footer's 53, of which RocksDB does not read some, and a sample of the others.
+    for (uint64_t at = 0; at < size; at += at + 53 < size ? 1 + size / 60 : 1) {
+      SCOPED_TRACE(Text(name, " byte ", at));
       const std::string copy = Copy(tables);
       FlipBits(copy + "/" + name, at, 0x40);
-      const auto loaded = OpenAndLoad(copy);
-      if (loaded.ok()) {  // unused bytes of the footer
-        EXPECT_TRUE(IsComplete(*loaded)) << name << " byte " << at;
-        continue;
-      }
-      ++found;
-      ExpectDataLoss(loaded.status(), copy + "/" + name);
+      ExpectDataLoss(OpenAndLoad(copy).status(), copy + "/" + name);
     }
-    EXPECT_GT(found, 50u) << name;
+  }
+}
+
+TEST_F(LogDamage, AFlippedByteInATableFileOfAnOlderRegistrydIsNamed) {
+  CopyTree(dir_ / "killed", dir_ / "older");
+  {  // RocksDB alone turns the WAL into a table that has no checksum of the whole
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(
+        {}, dir_ / "older", {{"log", {}}, {"meta", {}}, {"default", {}}}, &handles, &db);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
+    ASSERT_TRUE(db->Close().ok());
+    delete db;
+  }
+  const auto whole = OpenAndLoad(Copy(dir_ / "older"));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  EXPECT_TRUE(IsComplete(*whole));
+  for (const std::string& original : FilesEndingIn(dir_ / "older", ".sst")) {
+    const std::string copy = Copy(dir_ / "older");
+    const std::string table = Text(copy, "/", std::filesystem::path(original).filename().string());
+    FlipBits(table, std::filesystem::file_size(table) / 4, 0x40);
+    ExpectDataLoss(OpenAndLoad(copy).status(), table);
   }
 }
 
