@@ -222,7 +222,7 @@ void Driver::CutLog(LogIndex durable) {
   const RaftShimSnapshot snapshot{index.value(), record.term.value(), shim.get(),
                                   configuration_index.value()};
   RaftShimUpdate update;
-  const int rv = raft_shim_snapshot(core_, Now(), &snapshot, options_.trailing_entries, &update);
+  const int rv = raft_shim_snapshot(core_, Now(), &snapshot, TrailingEntries(index), &update);
   Handle(rv, update, {});
   configurations_.Cut(index);
   parts_.log->Cut(record, LogIndex(raft_shim_first_index(core_)));

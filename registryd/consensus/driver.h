@@ -117,8 +117,10 @@ class Driver {
   // meanwhile.
   using TransferDone = absl::AnyInvocable<void(absl::Status) &&>;
   void Transfer(NodeId to, TransferDone done);
-  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk.
-  // Does nothing for an index at or before the last cut.
+  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk;
+  // up to kHeldEntries before it while a member that gets a snapshot needs them. Does nothing for an
+  // index at or before the last cut.
+  static constexpr uint32_t kHeldEntries = 1'000'000;
   void CutLog(LogIndex durable);
   // `done`: as of a proposal, once the new configuration is applied here. NOT_FOUND,
   // ALREADY_EXISTS: the member is not as the change assumes. FAILED_PRECONDITION: it has not caught
@@ -149,6 +151,8 @@ class Driver {
     bool has_space = true;
     enum class Transfer : uint8_t { kNone, kRunning, kStaged };
     Transfer transfer = Transfer::kNone;
+    // While it gets a snapshot and until it is level with the log: a cut keeps what is from here on.
+    LogIndex needs_from;
     LogIndex staged_index;
     Term staged_term;
     int installs_sent = 0;
@@ -203,6 +207,7 @@ class Driver {
   void ReceiveInstall(const PeerMessage& from, const InstallSnapshot& install);
   void Install(const PeerMessage& from, Term term, std::unique_ptr<StagedSnapshot> snapshot);
   void DropStaleSnapshot();
+  uint32_t TrailingEntries(LogIndex cut);
   void SendInstall(const Server& to);
   void RepeatInstalls();
 

@@ -1,4 +1,5 @@
 // Snapshots: to peers that are behind the start of the log, and from a leader.
+#include <algorithm>
 #include <utility>
 
 #include "registryd/base/check.h"
@@ -24,6 +25,8 @@ void Driver::SendSnapshot(const Server& to) {
   Peer& peer = PeerOf(to.id);
   if (peer.transfer != Peer::Transfer::kNone || parts_.snapshots == nullptr) return;
   peer.transfer = Peer::Transfer::kRunning;
+  // The picture is of a later state than the last cut was.
+  peer.needs_from = LogIndex(raft_shim_snapshot_index(core_));
   log::Info("a member is behind the start of the log and gets a snapshot",
             {{"peer", to.id}, {"address", to.address}});
   parts_.snapshots->SendSnapshot(to.id, to.address);
@@ -36,6 +39,7 @@ void Driver::SnapshotSent(NodeId to, LogIndex index, Term term) {
   if (server == nullptr) return;
   Peer& peer = PeerOf(to);
   peer.transfer = Peer::Transfer::kStaged;
+  peer.needs_from = index;
   peer.staged_index = index;
   peer.staged_term = term;
   peer.installs_sent = 0;
@@ -75,9 +79,34 @@ void Driver::RepeatInstalls() {
   }
 }
 
+// A snapshot is of no use to a member that finds the log cut behind it: with many writes and a large
+// state that would happen again and again. So the log waits for those that get one; not for ever,
+// not for those that are away, and not on a disk that is nearly full.
+uint32_t Driver::TrailingEntries(LogIndex cut) {
+  uint32_t keep = options_.trailing_entries;
+  if (!Leads() || !parts_.log->HasSpace()) return keep;
+  for (auto& [id, peer] : peers_) {
+    if (!peer.needs_from) continue;
+    uint64_t match = 0;
+    if (!raft_shim_match_index(core_, id.value(), &match) || !Reachable(id)) {
+      peer.needs_from = {};
+      continue;
+    }
+    if (peer.transfer == Peer::Transfer::kNone) {
+      peer.needs_from = std::max(peer.needs_from, LogIndex(match));
+      if (peer.needs_from + options_.trailing_entries > cut) peer.needs_from = {};
+    }
+    if (!peer.needs_from || peer.needs_from >= cut) continue;
+    const uint64_t behind = cut.value() - peer.needs_from.value() + 1;
+    if (behind <= kHeldEntries) keep = std::max(keep, static_cast<uint32_t>(behind));
+  }
+  return keep;
+}
+
 void Driver::SnapshotFailed(NodeId to) {
   if (core_ == nullptr || !Leads() || !peers_.contains(to)) return;
   PeerOf(to).transfer = Peer::Transfer::kNone;
+  PeerOf(to).needs_from = {};
 }
 
 void Driver::OnSnapshotReceived(std::unique_ptr<StagedSnapshot> snapshot) {

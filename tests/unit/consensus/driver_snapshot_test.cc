@@ -60,6 +60,68 @@ class DriverSnapshotTest : public ::testing::Test {
   DriverHarness h_;
 };
 
+TEST_F(DriverSnapshotTest, TheLogIsNotCutBehindASnapshotThatIsUnderWay) {
+  LeadAfterCut();
+  ASSERT_THAT(h_.snapshots_to, ElementsAre(NodeId(3)));
+  const Term term = h_.driver->status().term;
+  const LogIndex cut = h_.driver->status().snapshot;
+  const auto write_and_cut = [&](LogIndex third) {
+    h_.Propose({"y", "y"});
+    h_.Sync();
+    h_.Accept(2, h_.driver->status().last_index.value());
+    // Node 3 is there, and has what it has.
+    h_.From(3, AppendEntriesResult{term, LogIndex(), third});
+    h_.ReportApplied();
+    h_.driver->CutLog(h_.driver->status().applied);
+  };
+  write_and_cut(LogIndex(1));
+  EXPECT_LE(h_.driver->status().first_index, cut + 1);
+  // The picture was taken, and is there now.
+  const LogIndex staged = h_.driver->status().applied;
+  write_and_cut(LogIndex(1));
+  h_.driver->SnapshotSent(NodeId(3), staged, term);
+  write_and_cut(LogIndex(1));
+  EXPECT_EQ(h_.driver->status().first_index, staged);
+  // Installed: the log behind it is there.
+  h_.Take<AppendEntries>();
+  h_.From(3, AppendEntriesResult{term, LogIndex(), staged});
+  h_.RunTimer();
+  const auto appends = h_.Take<AppendEntries>();
+  EXPECT_TRUE(std::any_of(appends.begin(), appends.end(), [&](const auto& sent) {
+    return sent.first == NodeId(3) && sent.second.prev_log_index == staged;
+  }));
+  EXPECT_EQ(h_.snapshots_to.size(), 1u);
+  // Once it is level the log is as short as ever.
+  write_and_cut(h_.driver->status().last_index);
+  write_and_cut(h_.driver->status().last_index + 2);
+  EXPECT_EQ(h_.driver->status().first_index, h_.driver->status().last_index + 1);
+}
+
+TEST_F(DriverSnapshotTest, TheLogWaitsForNobodyWhoIsAwayAndOnNoFullDisk) {
+  LeadAfterCut();
+  // Where the log begins, and where it ends.
+  const auto cut = [&](bool there, bool has_space) {
+    h_.Propose({"y"});
+    h_.Sync();
+    h_.Accept(2, h_.driver->status().last_index.value());
+    h_.ReportApplied();
+    if (there) {
+      h_.From(3, AppendEntriesResult{h_.driver->status().term, LogIndex(), LogIndex(1)});
+    }
+    h_.has_space = has_space;
+    h_.driver->CutLog(h_.driver->status().applied);
+    h_.has_space = true;
+    return std::pair(h_.driver->status().first_index, h_.driver->status().last_index);
+  };
+  const LogIndex before = h_.driver->status().first_index;
+  EXPECT_LE(cut(true, true).first, before);
+  const auto [first, last] = cut(true, false);
+  EXPECT_EQ(first, last + 1);
+  h_.driver->PeerLost(NodeId(3));
+  const auto [first_alone, last_alone] = cut(false, true);
+  EXPECT_EQ(first_alone, last_alone + 1);
+}
+
 TEST_F(DriverSnapshotTest, AStagedSnapshotIsInstalledWhenItsLeaderSaysSo) {
   StartFollower();
   h_.driver->OnSnapshotReceived(std::make_unique<Staged>(RecordAt(20), 7));
