@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "client/local/convert.h"
 #include "registry/v1/subscribers.grpc.pb.h"
 
@@ -9,6 +10,8 @@ namespace registry {
 namespace {
 
 constexpr Millis kDrainSlice(5'000);
+// The registry reads no more in one message.
+constexpr size_t kRequestBytesMax = 4 << 20;
 
 absl::StatusOr<ChangeResult> ToChange(uint64_t revision, bool has_instance,
                                       const v1::Instance& instance) {
@@ -20,6 +23,13 @@ absl::StatusOr<ChangeResult> ToChange(uint64_t revision, bool has_instance,
 
 absl::StatusOr<RegisterResult> Register(ClientCore& core, const v1::RegisterRequest& request,
                                         Clock::duration timeout) {
+  // gRPC's own word for it would be that of an overloaded registry.
+  if (const size_t bytes = request.ByteSizeLong(); bytes > kRequestBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("instances: a call takes at most ", kRequestBytesMax, " bytes, these ",
+                     request.instances_size(), " have ", bytes,
+                     "; register fewer in one call, or shorten their labels"));
+  }
   v1::RegisterResponse response;
   const absl::Status status =
       core.servers().Call({.name = "Register", .timeout = timeout, .write = true},

@@ -124,8 +124,8 @@ class Client {
   absl::StatusOr<ServicesPage> ListServices(const ListServicesQuery& query);
   absl::StatusOr<InstancesPage> ListInstances(const ListInstancesQuery& query);
 
-  // Makes 1 to 1,000 instances known, all or nothing. Nobody renews the lease: use KeepRegistered
-  // for that.
+  // Makes 1 to 1,000 instances of together at most 4 MiB known, all or nothing. Nobody renews the
+  // lease: use KeepRegistered for that.
   absl::StatusOr<RegisterResult> Register(const std::vector<InstanceSpec>& specs,
                                           const RegisterOptions& options = {});
 

@@ -115,6 +115,17 @@ TEST(Calls, IdsOfInstanceAndLeaseAreMadeBeforeTheFirstTry) {
   });
 }
 
+TEST(Calls, MoreThanAMessageTakesIsRefusedBeforeItIsSent) {
+  FakeRegistryServer server;
+  const auto client = NewClient({server.address()});
+  InstanceSpec large = Spec("web", "a");
+  large.labels["note"] = std::string(5 << 20, 'x');
+  const auto refused = client->Register({large}).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(refused.message(), HasSubstr("at most 4194304 bytes"));
+  EXPECT_EQ(server.Seen([](auto& seen) { return seen.registers.size(); }), 0u);
+}
+
 TEST(Calls, PermanentInstancesHaveNoLease) {
   FakeRegistryServer server;
   const auto client = NewClient({server.address()});
