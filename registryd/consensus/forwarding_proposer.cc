@@ -153,12 +153,13 @@ void ForwardingProposer::AskForReads() {
 }
 
 void ForwardingProposer::Try(const AttemptPtr& attempt) {
-  const NodeId leader = parts_.leader();
-  if (!leader) return Wait(attempt);
-  attempt->run(leader, attempt);
+  attempt->asked = parts_.leader();
+  if (!attempt->asked) return Wait(attempt);
+  attempt->run(attempt->asked, attempt);
 }
 
 void ForwardingProposer::Wait(AttemptPtr attempt) {
+  const NodeId asked = attempt->asked;
   absl::Status refused;
   if (parts_.clock->MonotonicMs() >= attempt->give_up_ms) {
     refused = NoLeader();
@@ -171,10 +172,11 @@ void ForwardingProposer::Wait(AttemptPtr attempt) {
     } else {
       waiting_bytes_ += attempt->bytes;
       waiting_.push_back(std::move(attempt));
-      return;
     }
   }
-  std::move(attempt->fail)(std::move(refused));
+  if (!refused.ok()) return std::move(attempt->fail)(std::move(refused));
+  // Another one may lead since, and OnLeadership have looked before this one waited.
+  if (const NodeId leader = parts_.leader(); leader && leader != asked) RetryWaiting();
 }
 
 void ForwardingProposer::RetryWaiting() {

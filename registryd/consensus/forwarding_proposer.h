@@ -82,6 +82,7 @@ class ForwardingProposer final : public Proposer {
   struct Attempt {
     int64_t give_up_ms = 0;
     size_t bytes = 0;
+    NodeId asked;  // who did not take it
     // Hands it to the leader. Where that did not take it, Wait comes next.
     std::function<void(NodeId leader, std::shared_ptr<Attempt>)> run;
     absl::AnyInvocable<void(absl::Status) &&> fail;

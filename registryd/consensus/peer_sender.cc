@@ -23,6 +23,8 @@ constexpr int64_t kConnectMs = 2'000;
 constexpr int64_t kConnectPollMs = 5;
 // Members that start together do not all listen at once: no news.
 constexpr int64_t kQuietMs = 1'000;
+// Between two tries in any case.
+constexpr int64_t kTryNowMs = 10;
 // An idle stream looks so often whether its connection is still there.
 constexpr int64_t kIdleLookMs = 200;
 
@@ -84,6 +86,14 @@ void PeerSender::Keep(bool keep) {
   changed_.NotifyOne();
 }
 
+void PeerSender::TryNow() {
+  {
+    MutexLock lock(mutex_);
+    try_now_ = true;
+  }
+  changed_.NotifyOne();
+}
+
 bool PeerSender::connected() const {
   MutexLock lock(mutex_);
   return connected_;
@@ -122,14 +132,26 @@ void PeerSender::Run() {
       lost_ms = clock_.MonotonicMs();
     }
     const std::string reason(ended.message());
-    if (!Pause(backoff_ms)) return;
+    if (!PauseUntilNextTry(&backoff_ms)) return;
     if (reason != logged && clock_.MonotonicMs() - lost_ms >= kQuietMs) {
       log::Warning("no stream to a peer",
                    {{"peer", parts_.to}, {"address", parts_.address}, {"why", reason}});
       logged = reason;
     }
-    backoff_ms = std::min(2 * backoff_ms, kPeerBackoffMaxMs);
   }
+}
+
+bool PeerSender::PauseUntilNextTry(int* backoff_ms) {
+  if (!Pause(kTryNowMs)) return false;
+  const int64_t end = clock_.MonotonicMs() + *backoff_ms;
+  MutexLock lock(mutex_);
+  for (int64_t left = *backoff_ms; left > 0 && !stopping_ && !try_now_;
+       left = end - clock_.MonotonicMs()) {
+    changed_.WaitFor(mutex_, left);
+  }
+  *backoff_ms = std::exchange(try_now_, false) ? kPeerBackoffMinMs
+                                               : std::min(2 * *backoff_ms, kPeerBackoffMaxMs);
+  return !stopping_;
 }
 
 bool PeerSender::Pause(int64_t ms) {

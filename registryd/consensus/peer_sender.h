@@ -11,7 +11,8 @@
 // that takes nothing is cut by keepalive long before.
 //
 // A stream is tried when there is something to send, or always (Keep); tries are kPeerBackoffMinMs
-// to kPeerBackoffMaxMs apart, and each looks the peer's name up again. Why there has been no stream
+// to kPeerBackoffMaxMs apart (or as soon as the peer is heard of, TryNow), and each looks the peer's
+// name up again. Why there has been no stream
 // for a second is logged once for each reason.
 #pragma once
 
@@ -54,6 +55,8 @@ class PeerSender {
   void Send(const PeerMessage& message);
   // Whether a stream is wanted although there is nothing to send. At first it is not.
   void Keep(bool keep);
+  // The peer is there: a pause between two tries ends.
+  void TryNow();
   bool connected() const;
   const std::string& address() const { return parts_.address; }
 
@@ -65,6 +68,7 @@ class PeerSender {
   bool TakeBatch(grpc::Channel& channel, std::deque<PeerMessage>* batch);
   // False: this object ends.
   bool Pause(int64_t ms);
+  bool PauseUntilNextTry(int* backoff_ms);
   void SetConnected(bool connected);
 
   const Parts parts_;
@@ -75,6 +79,7 @@ class PeerSender {
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connected_ ABSL_GUARDED_BY(mutex_) = false;
   bool keep_ ABSL_GUARDED_BY(mutex_) = false;
+  bool try_now_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Of the stream under way; cancelled under the lock, which gRPC allows at any time.
   grpc::ClientContext* context_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -95,7 +95,11 @@ absl::StatusOr<std::unique_ptr<PeerTransport>> PeerTransport::Listen(const std::
 void PeerTransport::Serve(Parts parts) {
   parts_ = std::move(parts);
   service_->SetSelf(parts_.self);
-  service_->Serve({parts_.on_message, parts_.on_lost, parts_.admit});
+  service_->Serve({parts_.on_message, parts_.on_lost, [this](const PeerIdentity& peer) {
+                     if (parts_.admit) RETURN_IF_ERROR(parts_.admit(peer));
+                     Calls(peer.node);
+                     return absl::OkStatus();
+                   }});
   MutexLock lock(mutex_);
   serving_ = true;
 }
@@ -152,6 +156,12 @@ void PeerTransport::KeepConnected(const Configuration& members) {
     if (member.id == parts_.self.node) continue;
     SenderTo(member.id, member.address, &moved.emplace_back())->Keep(true);
   }
+}
+
+// A member that was restarted calls the others: they need not find out by trying.
+void PeerTransport::Calls(NodeId peer) {
+  MutexLock lock(mutex_);
+  if (const auto found = senders_.find(peer); found != senders_.end()) found->second->TryNow();
 }
 
 bool PeerTransport::connected(NodeId to) const {

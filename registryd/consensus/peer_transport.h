@@ -100,6 +100,7 @@ class PeerTransport final : public Transport, public PeerCalls {
   std::shared_ptr<PeerSender>& SenderTo(NodeId to, const std::string& address,
                                         std::shared_ptr<PeerSender>* moved)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Calls(NodeId peer);
   std::shared_ptr<Line> LineTo(NodeId to, const std::string& address);
   void Submit(std::unique_ptr<Outgoing> call);
   void Start(std::unique_ptr<Outgoing> call);

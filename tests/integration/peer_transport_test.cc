@@ -182,6 +182,8 @@ TEST(PeerTransportTest, WhoeverIsToBeKeptIsConnectedWithNothingToSend) {
   EXPECT_TRUE(WaitFor([&] { return !connected(); }));
   b = std::make_unique<Member>(Named(2), port);
   b->Serve();
+  // It calls, so there is no need to find out.
+  b->peers().KeepConnected({{a.identity().node, a.identity().address}, {to, address}});
   EXPECT_TRUE(WaitFor(connected));
   EXPECT_TRUE(b->Received().empty());
   // No member any more: its end is final.

@@ -181,6 +181,19 @@ TEST_F(ForwardingProposerTest, WhatWasNotTakenIsTriedAgainAndWhatMayHaveBeenIsNo
   EXPECT_EQ(peers_.waiting(), 0u);
 }
 
+TEST_F(ForwardingProposerTest, ARefusalThatComesAfterTheNewLeaderIsKnownWaitsForNothing) {
+  Lead(kOther);
+  Propose("a");
+  auto call = peers_.Take("propose");
+  Lead(kSelf);
+  // The former leader had handed over already when it was asked.
+  std::move(call.done)(absl::UnavailableError("does not lead"));
+  EXPECT_EQ(raft_.commands, std::vector<std::string>{"a"});
+  // One that refuses and still leads is not asked again before something changes.
+  std::move(raft_.dones[0])(absl::UnavailableError("hands over"));
+  EXPECT_EQ(raft_.commands.size(), 1u);
+}
+
 TEST_F(ForwardingProposerTest, ANewLeaderEndsTheWaitForAFormerOne) {
   Lead(kOther);
   const size_t a = Propose("a");
