@@ -72,6 +72,8 @@ struct RaftStatus {
 
 class Driver {
  public:
+  static constexpr uint32_t kHeldEntries = 1'000'000;  // see CutLog
+
   struct Parts {
     LogStore* log = nullptr;
     Transport* transport = nullptr;
@@ -117,10 +119,9 @@ class Driver {
   // meanwhile.
   using TransferDone = absl::AnyInvocable<void(absl::Status) &&>;
   void Transfer(NodeId to, TransferDone done);
-  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk;
-  // up to kHeldEntries before it while a member that gets a snapshot needs them. Does nothing for an
-  // index at or before the last cut.
-  static constexpr uint32_t kHeldEntries = 1'000'000;
+  // Removes the log up to trailing_entries before `durable`, which the state machine has on disk,
+  // or up to kHeldEntries before it while a member that gets a snapshot needs them. Does nothing for
+  // an index at or before the last cut.
   void CutLog(LogIndex durable);
   // `done`: as of a proposal, once the new configuration is applied here. NOT_FOUND,
   // ALREADY_EXISTS: the member is not as the change assumes. FAILED_PRECONDITION: it has not caught
@@ -151,7 +152,7 @@ class Driver {
     bool has_space = true;
     enum class Transfer : uint8_t { kNone, kRunning, kStaged };
     Transfer transfer = Transfer::kNone;
-    // While it gets a snapshot and until it is level with the log: a cut keeps what is from here on.
+    // While it gets a snapshot, and until it is level: a cut keeps the log from here on.
     LogIndex needs_from;
     LogIndex staged_index;
     Term staged_term;

@@ -152,8 +152,9 @@ void Driver::SetHurried(bool hurried) {
                                  static_cast<unsigned>(std::min(ms, options_.election_timeout_ms)));
 }
 
-// Votes are refused within the shortest election timeout since the leader was heard (Raft, 9.6). The
-// core would refuse until its own timer has fired, and every election wait for the later of two.
+// Votes are refused within the shortest election timeout since the leader was heard (Raft, 9.6).
+// The core would refuse until its own timer has fired, and every election wait for the later of
+// two.
 bool Driver::MissesLeader() {
   if (!IsVoter(*configurations_.Newest().second, options_.id)) return HearsNoLeader();
   return hurried_ || static_cast<int64_t>(Now()) - heard_leader_ms_ >= options_.election_timeout_ms;

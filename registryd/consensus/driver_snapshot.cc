@@ -79,9 +79,10 @@ void Driver::RepeatInstalls() {
   }
 }
 
-// A snapshot is of no use to a member that finds the log cut behind it: with many writes and a large
-// state that would happen again and again. So the log waits for those that get one; not for ever,
-// not for those that are away, and not on a disk that is nearly full.
+// How many entries before a cut stay. A snapshot is of no use to a member that finds the log cut
+// behind it: with many writes and a large state that would happen again and again. So the log waits
+// for those that get one; not for ever, not for those that are away (they are forgotten here), and
+// not on a disk that is nearly full.
 uint32_t Driver::TrailingEntries(LogIndex cut) {
   uint32_t keep = options_.trailing_entries;
   if (!Leads() || !parts_.log->HasSpace()) return keep;

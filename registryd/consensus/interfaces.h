@@ -183,8 +183,8 @@ class Transport {
  public:
   virtual ~Transport() = default;
   virtual void Send(NodeId to, const std::string& address, const PeerMessage& message) = 0;
-  // From now on these, of which this node is one, are worth a connection although nothing is sent to
-  // them: an election should not wait for one. Replaces what was said before.
+  // From now on these, of which this node is one, are worth a connection although nothing is sent
+  // to them: an election should not wait for one. Replaces what was said before.
   virtual void KeepConnected(const Configuration& members) = 0;
 };
 

@@ -142,22 +142,18 @@ void PeerSender::Run() {
 }
 
 bool PeerSender::PauseUntilNextTry(int* backoff_ms) {
-  if (!Pause(kTryNowMs)) return false;
-  const int64_t end = clock_.MonotonicMs() + *backoff_ms;
+  if (!Pause(kTryNowMs) || !Pause(*backoff_ms, /*until_told=*/true)) return false;
   MutexLock lock(mutex_);
-  for (int64_t left = *backoff_ms; left > 0 && !stopping_ && !try_now_;
-       left = end - clock_.MonotonicMs()) {
-    changed_.WaitFor(mutex_, left);
-  }
   *backoff_ms = std::exchange(try_now_, false) ? kPeerBackoffMinMs
                                                : std::min(2 * *backoff_ms, kPeerBackoffMaxMs);
-  return !stopping_;
+  return true;
 }
 
-bool PeerSender::Pause(int64_t ms) {
+bool PeerSender::Pause(int64_t ms, bool until_told) {
   const int64_t end = clock_.MonotonicMs() + ms;
   MutexLock lock(mutex_);
-  for (int64_t left = ms; left > 0 && !stopping_; left = end - clock_.MonotonicMs()) {
+  for (int64_t left = ms; left > 0 && !stopping_ && !(until_told && try_now_);
+       left = end - clock_.MonotonicMs()) {
     changed_.WaitFor(mutex_, left);
   }
   return !stopping_;

@@ -11,9 +11,8 @@
 // that takes nothing is cut by keepalive long before.
 //
 // A stream is tried when there is something to send, or always (Keep); tries are kPeerBackoffMinMs
-// to kPeerBackoffMaxMs apart (or as soon as the peer is heard of, TryNow), and each looks the peer's
-// name up again. Why there has been no stream
-// for a second is logged once for each reason.
+// to kPeerBackoffMaxMs apart, or as soon as the peer is heard of (TryNow), and each looks the peer's
+// name up again. Why there has been no stream for a second is logged once for each reason.
 #pragma once
 
 #include <deque>
@@ -66,8 +65,8 @@ class PeerSender {
   bool Connect(grpc::Channel& channel);
   // False: the stream has to end.
   bool TakeBatch(grpc::Channel& channel, std::deque<PeerMessage>* batch);
-  // False: this object ends.
-  bool Pause(int64_t ms);
+  // False: this object ends. `until_told`: TryNow ends it too.
+  bool Pause(int64_t ms, bool until_told = false);
   bool PauseUntilNextTry(int* backoff_ms);
   void SetConnected(bool connected);
 

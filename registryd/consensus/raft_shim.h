@@ -182,8 +182,8 @@ int raft_shim_configuration(struct RaftShim* shim, uint64_t now_ms, uint64_t ind
 int raft_shim_snapshot(struct RaftShim* shim, uint64_t now_ms,
                        const struct RaftShimSnapshot* snapshot, unsigned trailing,
                        struct RaftShimUpdate* update);
-// A follower refuses votes as long as it knows a leader: with a vote until its own, randomised timer
-// fires, without one for ever.
+// A follower refuses votes as long as it knows a leader: one that votes until its own, randomised
+// timer fires, one that does not for ever.
 void raft_shim_forget_leader(struct RaftShim* shim);
 // A server that does not lead starts its election timer anew.
 void raft_shim_restart_timer(struct RaftShim* shim, uint64_t now_ms);

@@ -1,5 +1,6 @@
-// A text that most instances do not have, or share in being short: one pointer, and its bytes
-// beside it where it is not empty. A std::string takes 32 bytes to say nothing.
+// A text of few bytes, or none: one pointer, and the bytes beside it where there are some. A
+// std::string takes 32 bytes to say nothing, and an instance has a handful of them; Boxed
+// (core/boxed.h) is for what nearly all instances lack.
 //
 //   ShortText zone = "eu-1";
 //   std::string_view text = zone;
@@ -11,7 +12,6 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <string>
 #include <string_view>
 
 namespace registryd::core {
@@ -19,27 +19,19 @@ namespace registryd::core {
 class ShortText {
  public:
   ShortText() = default;
-  ShortText(std::string_view text) { *this = text; }
-  ShortText(const std::string& text) : ShortText(std::string_view(text)) {}
-  ShortText(const char* text) : ShortText(std::string_view(text)) {}
+  template <std::convertible_to<std::string_view> T>
+  ShortText(const T& from) {
+    const std::string_view text = from;
+    if (text.empty()) return;
+    const auto size = static_cast<uint32_t>(text.size());
+    held_ = std::make_unique_for_overwrite<char[]>(sizeof(size) + size);
+    std::memcpy(held_.get(), &size, sizeof(size));
+    std::memcpy(held_.get() + sizeof(size), text.data(), size);
+  }
   ShortText(const ShortText& other) : ShortText(std::string_view(other)) {}
   ShortText(ShortText&&) noexcept = default;
+  ShortText& operator=(const ShortText& other) { return *this = ShortText(other); }
   ShortText& operator=(ShortText&&) noexcept = default;
-  ShortText& operator=(const ShortText& other) { return *this = std::string_view(other); }
-  ShortText& operator=(const std::string& text) { return *this = std::string_view(text); }
-  ShortText& operator=(const char* text) { return *this = std::string_view(text); }
-  ShortText& operator=(std::string_view text) {
-    if (text.empty()) {
-      held_ = nullptr;
-      return *this;
-    }
-    const auto size = static_cast<uint32_t>(text.size());
-    auto held = std::make_unique_for_overwrite<char[]>(sizeof(size) + size);
-    std::memcpy(held.get(), &size, sizeof(size));
-    std::memcpy(held.get() + sizeof(size), text.data(), size);
-    held_ = std::move(held);
-    return *this;
-  }
 
   operator std::string_view() const {
     uint32_t size = 0;

@@ -5,9 +5,10 @@
 //   pace.Told(now_ms, subscribers);
 //
 // The first kBurst tellings of a storm go out at once. After them the window doubles with each
-// telling, up to about twice the time that telling all subscribers takes: none for a few, 4 ms for a
-// hundred, 40 ms for a thousand, 250 ms from some six thousand on. A subscriber whose stream is still busy
-// waits for that alone, and gets all that came meanwhile. Threads: one; the topic's lock guards it.
+// telling, up to about twice the time that telling all subscribers takes: none for a few, 4 ms for
+// a hundred, 40 ms for a thousand, 250 ms from some six thousand on. A subscriber whose stream is
+// still busy waits for that alone, and gets all that came meanwhile. Threads: one; the topic's lock
+// guards it.
 #pragma once
 
 #include <algorithm>

@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -24,7 +23,6 @@
 #include "registry/v1/registration.pb.h"
 #include "tests/bench/load.h"
 #include "tests/support/cluster.h"
-#include "tests/support/wait_for.h"
 
 namespace registryd::bench {
 namespace {
@@ -32,7 +30,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using registry::v1::Member;
 using registry::v1::RegisterRequest;
-using testing::WaitFor;
 
 constexpr char kRegister[] = "/registry.v1.Registration/Register";
 constexpr size_t kDataBytes = 300;
@@ -62,7 +59,7 @@ class CatchUp {
     leader_ = *leader;
     Fill();
     const double before = Write([this] { return written_s_ >= options_.seconds; });
-    ForgetPeak(cluster_[leader_].pid());
+    cluster_[leader_].ForgetPeak();
     const int64_t leader_kib = cluster_[leader_].ResidentKiB();
 
     const size_t added = cluster_.Add(options_.flags);
@@ -77,8 +74,8 @@ class CatchUp {
     const double seconds = SecondsSince(start);
     const bool by_snapshot =
         cluster_[added].Log().find("the state was replaced by a snapshot") != std::string::npos;
-    const int64_t leader_peak_kib = PeakKiB(cluster_[leader_].pid());
-    const int64_t added_peak_kib = PeakKiB(cluster_[added].pid());
+    const int64_t leader_peak_kib = cluster_[leader_].PeakResidentKiB();
+    const int64_t added_peak_kib = cluster_[added].PeakResidentKiB();
     if (!cluster_.WaitUntilEqual()) Die("the members differ");
 
     std::printf("%llu instances, a node caught up in %.1f s %s\n",
@@ -100,17 +97,6 @@ class CatchUp {
   }
 
   static long long MiB(int64_t kib) { return static_cast<long long>(kib / 1024); }
-
-  static int64_t PeakKiB(pid_t pid) {
-    std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmHWM:")) return std::atoll(line.c_str() + sizeof("VmHWM:"));
-    }
-    return 0;
-  }
-  static void ForgetPeak(pid_t pid) {
-    std::ofstream("/proc/" + std::to_string(pid) + "/clear_refs") << 5;
-  }
 
   std::string Request(size_t count) {
     RegisterRequest request;

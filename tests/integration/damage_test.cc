@@ -49,6 +49,13 @@ class DamageTest : public ::testing::Test {
     return files;
   }
 
+  std::string KillAndFindWal(const std::string& store) {
+    daemon_.Kill9();
+    const auto wals = Files(store, kWal);
+    EXPECT_EQ(wals.size(), 1u);
+    return wals.at(0);
+  }
+
   static std::string WithAFlippedByte(std::string bytes, size_t at) {
     bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
     return bytes;
@@ -103,35 +110,29 @@ TEST_F(DamageTest, G10AFlippedByteInAnyTableFileIsNamedAndTheDaemonDoesNotStart)
 }
 
 TEST_F(DamageTest, G10AFlippedByteInTheMiddleOfTheLogIsNamedAndTheDaemonDoesNotStart) {
-  daemon_.Kill9();
-  const auto wals = Files("log", kWal);
-  ASSERT_EQ(wals.size(), 1u);
-  const std::string whole = ReadFile(wals[0]);
+  const std::string wal = KillAndFindWal("log");
+  const std::string whole = ReadFile(wal);
   for (const size_t at : {whole.size() / 4, whole.size() / 2, whole.size() * 3 / 4}) {
-    WriteFile(wals[0], WithAFlippedByte(whole, at));
-    ExpectRefused(wals[0]);
+    WriteFile(wal, WithAFlippedByte(whole, at));
+    ExpectRefused(wal);
     if (HasFailure()) return;
   }
-  WriteFile(wals[0], whole);
+  WriteFile(wal, whole);
   ExpectStartsWithAll();
 }
 
 // A write that the machine's death cut short was acknowledged to nobody.
 TEST_F(DamageTest, ATornTailOfTheLogIsToleratedAndLosesNothing) {
-  daemon_.Kill9();
-  const auto wals = Files("log", kWal);
-  ASSERT_EQ(wals.size(), 1u);
-  const std::string whole = ReadFile(wals[0]);
-  WriteFile(wals[0], whole + whole.substr(0, 20));  // the beginning of a record
+  const std::string wal = KillAndFindWal("log");
+  const std::string whole = ReadFile(wal);
+  WriteFile(wal, whole + whole.substr(0, 20));  // the beginning of a record
   ExpectStartsWithAll();
 }
 
 TEST_F(DamageTest, ADamagedWalOfTheStateIsHealedFromTheLog) {
-  daemon_.Kill9();
-  const auto wals = Files("state", kWal);
-  ASSERT_EQ(wals.size(), 1u);
-  const std::string whole = ReadFile(wals[0]);
-  WriteFile(wals[0], WithAFlippedByte(whole, whole.size() / 3));
+  const std::string wal = KillAndFindWal("state");
+  const std::string whole = ReadFile(wal);
+  WriteFile(wal, WithAFlippedByte(whole, whole.size() / 3));
   ExpectStartsWithAll();
 }
 

@@ -86,10 +86,18 @@ std::optional<double> Daemon::Metric(const std::string& name) const {
   return std::strtod(page.c_str() + at + name.size() + 2, nullptr);
 }
 
-int64_t Daemon::ResidentKiB() const {
+int64_t Daemon::ResidentKiB() const { return StatusKiB("VmRSS:"); }
+
+int64_t Daemon::PeakResidentKiB() const { return StatusKiB("VmHWM:"); }
+
+void Daemon::ForgetPeak() const {
+  WriteFile("/proc/" + std::to_string(pid()) + "/clear_refs", "5");
+}
+
+int64_t Daemon::StatusKiB(const std::string& field) const {
   const std::string status = ReadFile("/proc/" + std::to_string(pid()) + "/status");
-  const size_t at = status.find("VmRSS:");
-  return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6));
+  const size_t at = status.find(field);
+  return at == std::string::npos ? 0 : std::stoll(status.substr(at + field.size()));
 }
 
 Finished Daemon::Cli(std::vector<std::string> arguments) const {

@@ -67,6 +67,9 @@ class Daemon {
   pid_t pid() const { return process_->pid(); }
   // The memory that it has; 0 where it does not run.
   int64_t ResidentKiB() const;
+  // The most that it had since its start, or since ForgetPeak.
+  int64_t PeakResidentKiB() const;
+  void ForgetPeak() const;
   const std::string& data_dir() const { return data_dir_; }
 
   // From the ready file: "api", "http", ... -> "127.0.0.1:41234".
@@ -86,6 +89,8 @@ class Daemon {
   std::string Log() const;
 
  private:
+  int64_t StatusKiB(const std::string& field) const;
+
   std::string data_dir_;
   std::string program_ = "registryd";
   std::vector<std::string> prefix_;
